@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviCall: a question put to the engine and its one answer. A synchronous caller waits on it; an
+ * asynchronous one is told by an AVI_EVENT_CALL in the device's queue, in order with all other
+ * events. Reference-counted, from any thread; answered once, further answers are ignored.
+ */
+#pragma once
+
+#include "avi-lock.h"
+#include "avi-peer-info.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AviCall AviCall;
+
+/* @tag: what the asynchronous caller recognises it by (its GTask); NULL for a synchronous one.
+ * The engine never looks at it. */
+AviCall     *avi_call_new        (gpointer tag);
+AviCall     *avi_call_ref        (AviCall *self);
+void         avi_call_unref      (AviCall *self);
+gpointer     avi_call_get_tag    (AviCall *self);
+
+/* The answer's parts, once there. @error: (transfer full) of a copy. */
+gboolean     avi_call_is_done    (AviCall *self);
+gboolean     avi_call_get_result (AviCall *self, gint64 *number, AviPeerInfo **peer, GError **error);
+/* Waits for the answer, or until the engine is gone (it answers all calls before). */
+void         avi_call_wait       (AviCall *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviCall, avi_call_unref)
+
+G_END_DECLS

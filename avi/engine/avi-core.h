@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviCore: what a device's handles and its engine share. The public types call it from any thread;
+ * it passes commands to the engine's thread, keeps the snapshot that getters read, and holds the
+ * events until the device's context takes them. It references no public object; the engine's
+ * thread and every handle hold a reference on it.
+ */
+#pragma once
+
+#include "avi-event.h"
+#include "crypto/avi-key.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AviCore AviCore;
+
+typedef enum /* as AviDeviceState */
+{
+  AVI_CORE_STOPPED,
+  AVI_CORE_STARTING,
+  AVI_CORE_RUNNING,
+  AVI_CORE_STOPPING
+} AviCoreState;
+
+/* A device's properties as they are at `start`. Strings and vectors are copied. */
+typedef struct
+{
+  const char        *name;
+  AviKeyPair        *identity;
+  const char        *identity_file;   /* NULL: not saved; else the last port is kept for it */
+  const char *const *listen;          /* multiaddrs */
+  const char *const *bootstrap;       /* multiaddrs with /p2p/ */
+  gboolean           mdns;
+  gboolean           local;
+  guint              max_peers;       /* connected peers with Avi's protocols */
+  guint              max_connections; /* in all */
+  guint              max_connections_per_peer;
+  guint              max_connections_per_address; /* inbound, of one source address */
+  guint              max_pending;     /* inbound connections whose handshake is not done */
+  guint              max_dials;       /* attempts under way */
+  guint              max_streams;     /* of one connection */
+  gint64             dial_timeout;    /* µs, of one attempt */
+} AviSettings;
+
+AviCore *avi_core_new   (void);
+AviCore *avi_core_ref   (AviCore *self);
+void     avi_core_unref (AviCore *self);
+
+/* @wake is called, from any thread and with no lock of the core's held, when the queue of events
+ * stops being empty. NULL: no longer (once this returns, it is not running and will not run). */
+void      avi_core_set_wake    (AviCore *self, void (*wake) (gpointer user_data), gpointer user_data);
+/* All events, oldest first, linked by `next`; the caller frees each. */
+AviEvent *avi_core_take_events (AviCore *self);
+
+/* Each answers @call, at once or later. NULL: nobody asks. */
+void      avi_core_start  (AviCore *self, const AviSettings *settings, AviCall *call);
+void      avi_core_stop   (AviCore *self, AviCall *call);
+/* Do not wait 500 ms for the flush. */
+void      avi_core_hurry  (AviCore *self);
+/* @target: a multiaddr with or without /p2p/, or a peer id. Answered with the peer. */
+void      avi_core_dial   (AviCore *self, const char *target, AviCall *call);
+void      avi_core_discover (AviCore *self);
+void      avi_core_wait_for_subscribers (AviCore *self, const char *topic, guint n, AviCall *call);
+/* Ends the call's work, if it is still under way, and answers G_IO_ERROR_CANCELLED. */
+void      avi_core_cancel (AviCore *self, AviCall *call);
+
+/* Works stopped and running. Returns NULL with AVI_ERROR_INVALID_ARGUMENT (topic) or LIMIT. */
+AviInbox *avi_core_subscribe   (AviCore *self, const char *topic, gpointer tag, guint max_queued, gsize max_bytes, GError **error);
+/* Events of it that are still queued are dropped. */
+void      avi_core_unsubscribe (AviCore *self, AviInbox *inbox);
+/* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
+ * or message too large), INVALID_ARGUMENT. @call: the exact number, or NULL. With @call a full
+ * queue is waited for. @echo: to our own subscriptions too. */
+gint      avi_core_publish     (AviCore *self, const char *topic, GBytes *data, gboolean echo, AviCall *call, GError **error);
+
+/* The snapshot. Returned values are the caller's. */
+AviCoreState  avi_core_get_state     (AviCore *self);
+char        **avi_core_dup_addresses (AviCore *self);
+char         *avi_core_dup_status    (AviCore *self);
+AviPeerInfo  *avi_core_dup_peer      (AviCore *self, const AviPeerId *peer);
+/* name → value (t, x or b): a{sv}, not floating. */
+GVariant     *avi_core_dup_statistics (AviCore *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviCore, avi_core_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviInbox, avi_inbox_unref)
+
+G_END_DECLS

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviLink: from a byte pipe to negotiated streams: multistream-select, Noise, the muxer's
+ * negotiation where it was not agreed early, Yamux, and a multistream-select on each substream,
+ * joined into one machine with the usual doors. The engine's connection drives it with a socket,
+ * the tests and the fuzzer with a pipe. It knows nothing of what the streams carry.
+ *
+ * A dialler sends its security proposal and Noise's first message in one packet, and on streams
+ * for which it offers one protocol the first data together with the offer.
+ */
+#pragma once
+
+#include "avi-noise.h"
+#include "avi-yamux.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AviLink       AviLink;
+typedef struct _AviLinkStream AviLinkStream; /* valid until its RESET or CLOSED event, or `reset` */
+
+typedef struct
+{
+  gboolean           dialer;
+  AviNoiseStatic    *statics;
+  const AviPeerId   *expected;     /* or NULL */
+  const char *const *protocols;    /* that the peer may open streams for; NULL-terminated; borrowed */
+  gboolean           early_muxer;  /* take part in early muxer negotiation */
+  AviYamuxConfig     yamux;        /* its initiator is set by the link */
+  gint64             handshake_timeout; /* µs from creation to ESTABLISHED; 0: 10 s */
+  gint64             negotiation_timeout; /* µs, of a stream's protocol; 0: 10 s */
+  AviRandom         *random;
+} AviLinkConfig;
+
+typedef enum
+{
+  AVI_LINK_EVENT_ESTABLISHED, /* key: (transfer none) the peer's identity */
+  AVI_LINK_EVENT_STREAM,      /* the peer opened a stream, and protocol is agreed */
+  AVI_LINK_EVENT_AGREED,      /* the peer took protocol on a stream of ours */
+  AVI_LINK_EVENT_REFUSED,     /* it took none of those offered; the stream is gone */
+  AVI_LINK_EVENT_DATA,        /* data on stream; return its credit with `consume` */
+  AVI_LINK_EVENT_FINISHED,    /* the peer sends no more on stream */
+  AVI_LINK_EVENT_RESET,       /* stream is gone, by the peer or a failed negotiation */
+  AVI_LINK_EVENT_CLOSED,      /* both sides finished; stream is gone */
+  AVI_LINK_EVENT_WRITABLE,    /* stream takes data again */
+  AVI_LINK_EVENT_PONG,        /* round_trip */
+  AVI_LINK_EVENT_GO_AWAY      /* code */
+} AviLinkEventType;
+
+typedef struct
+{
+  AviLinkEventType type;
+  AviLinkStream   *stream;
+  const char      *protocol;
+  AviPublicKey    *key;
+  AviSpan          data;
+  gint64           round_trip; /* µs */
+  guint32          code;
+} AviLinkEvent;
+
+AviLink *avi_link_new      (const AviLinkConfig *config, gint64 now);
+void     avi_link_free     (AviLink *self);
+gboolean avi_link_receive  (AviLink *self, AviSpan bytes, gint64 now, GError **error);
+gboolean avi_link_transmit (AviLink *self, AviWriter *writer, gint64 now);
+gboolean avi_link_next     (AviLink *self, AviLinkEvent *event);
+gint64   avi_link_deadline (AviLink *self);
+
+gboolean        avi_link_is_established (AviLink *self);
+/* @protocols: offered in their order, NULL-terminated; must outlive the stream's negotiation. With
+ * one protocol data may be sent at once, with several after AGREED (before it, it is queued). */
+AviLinkStream  *avi_link_open      (AviLink *self, const char *const *protocols, gint64 now, GError **error);
+gboolean        avi_link_send      (AviLink *self, AviLinkStream *stream, GBytes *bytes);
+/* FIN, held back until the peer has answered the negotiation (js needs that order). */
+void            avi_link_finish    (AviLink *self, AviLinkStream *stream);
+void            avi_link_reset     (AviLink *self, AviLinkStream *stream);
+void            avi_link_consume   (AviLink *self, AviLinkStream *stream, gsize n);
+gsize           avi_link_get_queued (AviLink *self, AviLinkStream *stream);
+void            avi_link_go_away   (AviLink *self, guint32 code);
+void            avi_link_ping      (AviLink *self);
+gboolean        avi_link_is_flushed (AviLink *self);
+
+gpointer        avi_link_stream_get_owner    (AviLinkStream *stream);
+void            avi_link_stream_set_owner    (AviLinkStream *stream, gpointer owner);
+const char     *avi_link_stream_get_protocol (AviLinkStream *stream);
+gboolean        avi_link_stream_is_inbound   (AviLinkStream *stream);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviLink, avi_link_free)
+
+G_END_DECLS

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviMultistream: multistream-select 1.0.0 (specs/connections), one negotiation: of the security
+ * and the muxer on a connection, and of the protocol on each substream. A machine without I/O.
+ *
+ * An optimistic dialler offers one protocol and may be followed at once by that protocol's bytes:
+ * it reports AVI_MULTISTREAM_EVENT_AGREED before the answer is there and checks the answer when
+ * it comes (a refusal is then an error). What follows the negotiation belongs to the layer above
+ * and comes out as AVI_MULTISTREAM_EVENT_DATA, views into what was received.
+ */
+#pragma once
+
+#include "wire/avi-span.h"
+#include "wire/avi-writer.h"
+
+G_BEGIN_DECLS
+
+#define AVI_MULTISTREAM_MAX_PROTOCOL_LEN 255  /* bytes of a protocol's name */
+#define AVI_MULTISTREAM_MAX_PROPOSALS    32   /* that a listener answers before it gives up */
+
+typedef struct _AviMultistream AviMultistream;
+
+typedef enum
+{
+  AVI_MULTISTREAM_EVENT_AGREED,  /* protocol: the one of ours; borrowed from the list given */
+  AVI_MULTISTREAM_EVENT_ANSWERED, /* an optimistic dialler's offer was confirmed */
+  AVI_MULTISTREAM_EVENT_DATA     /* data: for the layer above */
+} AviMultistreamEventType;
+
+typedef struct
+{
+  AviMultistreamEventType type;
+  const char             *protocol;
+  AviSpan                 data;
+} AviMultistreamEvent;
+
+/* Offers @protocols in their order; the list must outlive the machine. @optimistic: with one
+ * protocol only. */
+AviMultistream *avi_multistream_new_dialer   (const char *const *protocols, gboolean optimistic);
+/* Answers with the first of @protocols that the dialler proposes. */
+AviMultistream *avi_multistream_new_listener (const char *const *protocols);
+void            avi_multistream_free         (AviMultistream *self);
+
+gboolean avi_multistream_receive  (AviMultistream *self, AviSpan bytes, gint64 now, GError **error);
+gboolean avi_multistream_transmit (AviMultistream *self, AviWriter *writer, gint64 now);
+gboolean avi_multistream_next     (AviMultistream *self, AviMultistreamEvent *event);
+gint64   avi_multistream_deadline (AviMultistream *self);
+
+/* TRUE once nothing more is to be sent, received or checked: the machine can be freed. */
+gboolean avi_multistream_is_done  (AviMultistream *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMultistream, avi_multistream_free)
+
+G_END_DECLS

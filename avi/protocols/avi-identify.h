@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Identify and identify push (specs/identify): what a node says of itself on a connection. The
+ * message travels behind its length as a varint; a node may send it in several messages that are
+ * merged. This is the codec and the reader of one stream; who answers whom is the engine's.
+ */
+#pragma once
+
+#include "crypto/avi-key.h"
+#include "wire/avi-multiaddr.h"
+
+G_BEGIN_DECLS
+
+#define AVI_IDENTIFY_PROTOCOL      "/ipfs/id/1.0.0"
+#define AVI_IDENTIFY_PUSH_PROTOCOL "/ipfs/id/push/1.0.0"
+#define AVI_IDENTIFY_MAX_LEN       (64 * 1024) /* of all messages of a stream together */
+#define AVI_IDENTIFY_MAX_ADDRESSES 64          /* kept; more are ignored and counted */
+#define AVI_IDENTIFY_MAX_PROTOCOLS 256
+#define AVI_IDENTIFY_MAX_TEXT      256         /* bytes of a version string or protocol name */
+#define AVI_BOOT_ID_LEN            16
+
+typedef struct
+{
+  char         *protocol_version; /* NULL: not said */
+  char         *agent_version;
+  AviPublicKey *key;              /* NULL: not said (js's pushes) */
+  GPtrArray    *listen_addresses; /* of AviMultiaddr; NULL: not said. Without /p2p/. */
+  AviMultiaddr *observed_address; /* NULL: not said, or malformed */
+  char        **protocols;        /* NULL: not said */
+  gboolean      has_boot_id;
+  guint8        boot_id[AVI_BOOT_ID_LEN];
+} AviIdentify;
+
+void     avi_identify_clear  (AviIdentify *self);
+/* The stream's bytes, length included: (transfer full) */
+GBytes  *avi_identify_encode (const AviIdentify *self);
+
+typedef struct _AviIdentifyReader AviIdentifyReader;
+
+AviIdentifyReader *avi_identify_reader_new     (void);
+void               avi_identify_reader_free    (AviIdentifyReader *self);
+/* An empty span: the peer has finished. */
+gboolean           avi_identify_reader_receive (AviIdentifyReader *self, AviSpan bytes, GError **error);
+/* After the peer finished: what it said, @out (to be cleared by the caller). Errors: nothing came;
+ * the key is not @peer's (AVI_ERROR_SECURITY). Unknown or malformed addresses are left out. */
+gboolean           avi_identify_reader_finish  (AviIdentifyReader *self, const AviPeerId *peer, AviIdentify *out, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviIdentifyReader, avi_identify_reader_free)
+
+G_END_DECLS

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviGossipsub: the router of pub/sub: GossipSub 1.1 and 1.0 and FloodSub (specs/pubsub). A machine
+ * without I/O: handed RPCs of peers and the time, it says which RPCs to send to whom, which
+ * messages arrived, and when to call again. Its nouns have files of their own beside it: message
+ * cache, seen cache, message ids by family, signing, peers, topics (mesh, fanout, back-off).
+ *
+ * It never opens a stream and never checks a signature in `receive`: a message whose signature is
+ * to be checked comes out as VERIFY, and is delivered and forwarded once `verified` says yes.
+ */
+#pragma once
+
+#include "avi-message.h"
+#include "crypto/avi-key.h"
+#include "crypto/avi-random.h"
+
+G_BEGIN_DECLS
+
+#define AVI_GOSSIPSUB_PROTOCOL_1_1 "/meshsub/1.1.0"
+#define AVI_GOSSIPSUB_PROTOCOL_1_0 "/meshsub/1.0.0"
+#define AVI_FLOODSUB_PROTOCOL      "/floodsub/1.0.0"
+
+#define AVI_GOSSIPSUB_MAX_MESSAGE  (1024 * 1024)        /* bytes of data */
+#define AVI_GOSSIPSUB_MAX_RPC      (1024 * 1024 + 64 * 1024) /* of an RPC that is taken */
+#define AVI_GOSSIPSUB_MAX_TOPIC    1024                 /* bytes of a topic's name */
+
+typedef struct _AviGossipsub AviGossipsub;
+
+typedef struct
+{
+  AviKeyPair *identity;      /* signs what we publish; a reference is taken */
+  AviRandom  *random;
+  guint       d;             /* 0: 6 */
+  guint       d_lo;          /* 0: 5 */
+  guint       d_hi;          /* 0: 12 */
+  guint       d_lazy;        /* 0: 6 */
+  gint64      heartbeat;     /* µs; 0: 1 s */
+  gsize       max_message;   /* bytes of data; 0: AVI_GOSSIPSUB_MAX_MESSAGE */
+  guint       max_topics;    /* that one peer may subscribe to; 0: 1,024 */
+  gsize       max_queue;     /* bytes held for one peer that does not read; 0: 4 MiB */
+  guint64     first_seqno;   /* our messages count up from here: Unix nanoseconds at start */
+} AviGossipsubConfig;
+
+typedef enum
+{
+  AVI_GOSSIPSUB_EVENT_MESSAGE,    /* on a topic of ours: message (transfer full) */
+  AVI_GOSSIPSUB_EVENT_VERIFY,     /* check signature over signed_bytes with key, then `verified (ticket)` */
+  AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
+  AVI_GOSSIPSUB_EVENT_NEAR_MISS   /* nobody subscribes to topic, somebody to near (case or slash differs) */
+} AviGossipsubEventType;
+
+typedef struct
+{
+  AviGossipsubEventType type;
+  AviMessage           *message;
+  const char           *topic;
+  const char           *near_topic;
+  guint                 n_peers;
+  guint64               ticket;
+  AviPublicKey         *key;          /* VERIFY; borrowed until `verified` */
+  AviSpan               signed_bytes; /* VERIFY */
+  AviSpan               signature;    /* VERIFY */
+} AviGossipsubEvent;
+
+typedef struct
+{
+  guint64 received, delivered, duplicates, forwarded;
+  guint64 invalid;      /* dropped: malformed, bad signature, too large */
+  guint64 queue_drops;  /* RPCs not queued for a peer at max_queue */
+  guint64 iwant_recovered; /* messages that came by IWANT */
+} AviGossipsubStatistics;
+
+AviGossipsub *avi_gossipsub_new  (const AviGossipsubConfig *config, gint64 now);
+void          avi_gossipsub_free (AviGossipsub *self);
+
+/* One RPC, without its length. An error is the peer's fault; whoever drives resets that peer's
+ * stream and goes on: the machine stays good. */
+gboolean avi_gossipsub_receive  (AviGossipsub *self, const AviPeerId *peer, AviSpan rpc, gint64 now, GError **error);
+/* The time passed. */
+void     avi_gossipsub_tick     (AviGossipsub *self, gint64 now);
+/* The next RPC to send, its length in front: (out) (transfer full). Peers that are not ready are
+ * passed over. FALSE: none. */
+gboolean avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint64 now);
+gboolean avi_gossipsub_next     (AviGossipsub *self, AviGossipsubEvent *event);
+/* G_MAXINT64 while no topic has a peer: the heartbeat sleeps. */
+gint64   avi_gossipsub_deadline (AviGossipsub *self);
+
+/* @protocol: the one agreed on our stream to the peer. @agent: its agentVersion or NULL, a hint at
+ * the family of its message ids until its own IHAVEs show it. Our subscriptions are sent. A peer
+ * that is known already is replaced whole. */
+void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent, gint64 now);
+void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, const char *agent);
+void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
+/* The peer's stream takes RPCs (as after add_peer), or does not for now. */
+void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, gboolean ready);
+
+void     avi_gossipsub_subscribe   (AviGossipsub *self, const char *topic, gint64 now);
+void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint64 now);
+/* To every peer known to subscribe. Returns how many, 0 being no error; -1 with AVI_ERROR_LIMIT
+ * (too large) or AVI_ERROR_INVALID_ARGUMENT (topic). */
+gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
+void     avi_gossipsub_verified    (AviGossipsub *self, guint64 ticket, gboolean valid, gint64 now);
+
+guint    avi_gossipsub_count_subscribers (AviGossipsub *self, const char *topic);
+void     avi_gossipsub_get_statistics    (AviGossipsub *self, AviGossipsubStatistics *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviGossipsub, avi_gossipsub_free)
+
+G_END_DECLS
