@@ -44,7 +44,8 @@ struct _AviEvent
   AviInbox    *inbox;
   AviMessage  *message;
   gboolean     also_device;
-  AviEvent    *older, *newer; /* private */
+  AviEvent    *previous;      /* private: in the queue */
+  AviEvent    *older, *newer; /* private: in the inbox */
 };
 
 void      avi_event_free        (AviEvent *self);

@@ -3,7 +3,7 @@
  * AviLoop: one epoll set behind one GSource, its timers in a heap behind the source's ready time,
  * and an eventfd by which other threads wake it. All of an engine's sockets are in it (a GSource
  * per socket costs 100 µs a wake-up at 1,000 sockets). Everything but avi_loop_wake is for the
- * thread that iterates the loop's context.
+ * thread that iterates the context. avi_loop_new returns NULL where descriptors have run out.
  */
 #pragma once
 
@@ -52,6 +52,8 @@ void     avi_loop_clear_timer (AviLoop *self, AviTimer *timer);
 
 /* Called once after the events of a round were dispatched, when the loop is idle again: where
  * connections that have something to send are flushed together. */
+/* Sees to it that `after_round` is called soon, also where no event brings a round about. */
+void     avi_loop_request_round   (AviLoop *self);
 void     avi_loop_set_after_round (AviLoop *self, void (*func) (gpointer user_data), gpointer user_data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviLoop, avi_loop_free)

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "avi-loop.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "avi-error.h"
+
+/* Events taken from the kernel in one go; what is left is told in the next round. */
+#define BATCH 256
+
+typedef struct
+{
+  AviWatch *watch;      /* NULL: free */
+  guint32   generation; /* of the slot's use, so that an event of an earlier use is told apart */
+} Slot;
+
+struct _AviLoop
+{
+  GSource *source;
+  int      epoll_fd;
+  int      event_fd;
+  AviWatch wake_watch;
+
+  void   (*woken) (gpointer user_data);
+  gpointer woken_data;
+  void   (*after_round) (gpointer user_data);
+  gpointer after_round_data;
+
+  GArray *slots;      /* of Slot */
+  GArray *free_slots; /* of guint */
+
+  GPtrArray *heap; /* of AviTimer, the earliest first; index 0 is unused */
+
+  gint64   now;         /* of the round under way; 0 outside of one */
+  gint64   ready_time;  /* as last told to the source */
+  gboolean dispatching;
+};
+
+typedef struct
+{
+  GSource  source;
+  AviLoop *loop;
+} LoopSource;
+
+/* --- timers: a binary heap --- */
+
+static inline AviTimer *
+avi_loop_heap_get (AviLoop *self,
+                   guint    index)
+{
+  return g_ptr_array_index (self->heap, index);
+}
+
+static inline void
+avi_loop_heap_put (AviLoop  *self,
+                   guint     index,
+                   AviTimer *timer)
+{
+  g_ptr_array_index (self->heap, index) = timer;
+  timer->index = index;
+}
+
+static void
+avi_loop_heap_up (AviLoop  *self,
+                  AviTimer *timer,
+                  guint     index)
+{
+  while (index > 1 && avi_loop_heap_get (self, index / 2)->when > timer->when)
+    {
+      avi_loop_heap_put (self, index, avi_loop_heap_get (self, index / 2));
+      index /= 2;
+    }
+  avi_loop_heap_put (self, index, timer);
+}
+
+static void
+avi_loop_heap_down (AviLoop  *self,
+                    AviTimer *timer,
+                    guint     index)
+{
+  guint last = self->heap->len - 1;
+
+  for (guint child = index * 2; child <= last; child = index * 2)
+    {
+      if (child < last && avi_loop_heap_get (self, child + 1)->when < avi_loop_heap_get (self, child)->when)
+        child++;
+      if (avi_loop_heap_get (self, child)->when >= timer->when)
+        break;
+      avi_loop_heap_put (self, index, avi_loop_heap_get (self, child));
+      index = child;
+    }
+  avi_loop_heap_put (self, index, timer);
+}
+
+static void
+avi_loop_heap_remove (AviLoop  *self,
+                      AviTimer *timer)
+{
+  guint index = timer->index;
+  AviTimer *last = avi_loop_heap_get (self, self->heap->len - 1);
+
+  g_ptr_array_set_size (self->heap, self->heap->len - 1);
+  timer->index = 0;
+  if (last == timer)
+    return;
+  if (index > 1 && avi_loop_heap_get (self, index / 2)->when > last->when)
+    avi_loop_heap_up (self, last, index);
+  else
+    avi_loop_heap_down (self, last, index);
+}
+
+/* Setting the ready time of a source outside its dispatch wakes its context: only where it moved. */
+static void
+avi_loop_update_ready_time (AviLoop *self)
+{
+  gint64 when = self->heap->len > 1 ? avi_loop_heap_get (self, 1)->when : -1;
+
+  if (self->dispatching || when == self->ready_time)
+    return;
+  self->ready_time = when;
+  g_source_set_ready_time (self->source, when);
+}
+
+void
+avi_loop_set_timer (AviLoop     *self,
+                    AviTimer    *timer,
+                    gint64       when,
+                    AviTimerFunc func)
+{
+  timer->func = func;
+  if (when == G_MAXINT64)
+    {
+      avi_loop_clear_timer (self, timer);
+      return;
+    }
+  if (timer->index != 0)
+    {
+      if (timer->when == when)
+        return;
+      avi_loop_heap_remove (self, timer);
+    }
+  timer->when = when;
+  g_ptr_array_set_size (self->heap, self->heap->len + 1);
+  avi_loop_heap_up (self, timer, self->heap->len - 1);
+  avi_loop_update_ready_time (self);
+}
+
+void
+avi_loop_clear_timer (AviLoop  *self,
+                      AviTimer *timer)
+{
+  timer->when = G_MAXINT64;
+  if (timer->index == 0)
+    return;
+  avi_loop_heap_remove (self, timer);
+  avi_loop_update_ready_time (self);
+}
+
+static void
+avi_loop_run_timers (AviLoop *self)
+{
+  /* A timer that sets itself to a moment that has passed runs again in the next round. */
+  for (guint n = self->heap->len; n > 1 && self->heap->len > 1; n--)
+    {
+      AviTimer *timer = avi_loop_heap_get (self, 1);
+
+      if (timer->when > self->now)
+        break;
+      avi_loop_heap_remove (self, timer);
+      timer->when = G_MAXINT64;
+      timer->func (timer, self->now);
+    }
+}
+
+/* --- watches --- */
+
+gboolean
+avi_loop_watch (AviLoop     *self,
+                AviWatch    *watch,
+                int          fd,
+                guint32      events,
+                AviWatchFunc func,
+                GError     **error)
+{
+  struct epoll_event event = { .events = events };
+  gboolean is_new = watch->events == 0;
+  Slot *slot;
+
+  if (events == 0)
+    {
+      avi_loop_unwatch (self, watch);
+      return TRUE;
+    }
+  watch->func = func;
+  if (!is_new && watch->events == events)
+    return TRUE;
+  if (is_new)
+    {
+      watch->fd = fd;
+      if (self->free_slots->len > 0)
+        {
+          watch->slot = g_array_index (self->free_slots, guint, self->free_slots->len - 1);
+          g_array_set_size (self->free_slots, self->free_slots->len - 1);
+        }
+      else
+        {
+          watch->slot = self->slots->len;
+          g_array_set_size (self->slots, self->slots->len + 1);
+        }
+    }
+  slot = &g_array_index (self->slots, Slot, watch->slot);
+  event.data.u64 = (guint64) slot->generation << 32 | watch->slot;
+  if (epoll_ctl (self->epoll_fd, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, watch->fd, &event) < 0)
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_FAILED, "epoll does not take descriptor %d: %s", watch->fd,
+                   g_strerror (errno));
+      if (is_new)
+        g_array_append_val (self->free_slots, watch->slot);
+      return FALSE;
+    }
+  slot->watch = watch;
+  watch->events = events;
+  return TRUE;
+}
+
+void
+avi_loop_unwatch (AviLoop  *self,
+                  AviWatch *watch)
+{
+  Slot *slot;
+
+  if (watch->events == 0)
+    return;
+  epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+  slot = &g_array_index (self->slots, Slot, watch->slot);
+  slot->watch = NULL;
+  slot->generation++;
+  g_array_append_val (self->free_slots, watch->slot);
+  watch->events = 0;
+}
+
+static void
+avi_loop_run_watches (AviLoop *self)
+{
+  struct epoll_event events[BATCH];
+  int n = epoll_wait (self->epoll_fd, events, BATCH, 0);
+
+  for (int i = 0; i < n; i++)
+    {
+      guint index = (guint) events[i].data.u64;
+      Slot *slot = &g_array_index (self->slots, Slot, index);
+
+      /* Gone, or its place taken by another, since the kernel told. */
+      if (slot->watch == NULL || slot->generation != (guint32) (events[i].data.u64 >> 32))
+        continue;
+      slot->watch->func (slot->watch, events[i].events);
+    }
+}
+
+/* --- the source --- */
+
+static gboolean
+avi_loop_dispatch (GSource    *source,
+                   GSourceFunc callback,
+                   gpointer    user_data)
+{
+  AviLoop *self = ((LoopSource *) source)->loop;
+
+  self->dispatching = TRUE;
+  self->now = g_get_monotonic_time ();
+  avi_loop_run_watches (self);
+  avi_loop_run_timers (self);
+  if (self->after_round != NULL)
+    self->after_round (self->after_round_data);
+  self->now = 0;
+  self->dispatching = FALSE;
+  avi_loop_update_ready_time (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs loop_source_funcs = { .dispatch = avi_loop_dispatch };
+
+static void
+avi_loop_wake_ready (AviWatch *watch,
+                     guint32   events)
+{
+  AviLoop *self = (AviLoop *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLoop, wake_watch));
+  guint64 count;
+
+  if (read (self->event_fd, &count, sizeof count) == sizeof count)
+    self->woken (self->woken_data);
+}
+
+AviLoop *
+avi_loop_new (GMainContext *context,
+              void        (*woken) (gpointer user_data),
+              gpointer      user_data)
+{
+  AviLoop *self = g_new0 (AviLoop, 1);
+
+  self->woken = woken;
+  self->woken_data = user_data;
+  self->slots = g_array_new (FALSE, TRUE, sizeof (Slot));
+  self->free_slots = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->heap = g_ptr_array_new ();
+  g_ptr_array_add (self->heap, NULL);
+  self->ready_time = -1;
+  self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  self->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  self->source = g_source_new (&loop_source_funcs, sizeof (LoopSource));
+  ((LoopSource *) self->source)->loop = self;
+  g_source_set_static_name (self->source, "Avi engine");
+  if (self->epoll_fd < 0 || self->event_fd < 0
+      || !avi_loop_watch (self, &self->wake_watch, self->event_fd, EPOLLIN, avi_loop_wake_ready, NULL))
+    {
+      avi_loop_free (self);
+      return NULL;
+    }
+  g_source_add_unix_fd (self->source, self->epoll_fd, G_IO_IN);
+  g_source_attach (self->source, context);
+  return self;
+}
+
+void
+avi_loop_free (AviLoop *self)
+{
+  g_source_destroy (self->source);
+  g_source_unref (self->source);
+  if (self->epoll_fd >= 0)
+    close (self->epoll_fd);
+  if (self->event_fd >= 0)
+    close (self->event_fd);
+  g_array_unref (self->slots);
+  g_array_unref (self->free_slots);
+  g_ptr_array_unref (self->heap);
+  g_free (self);
+}
+
+void
+avi_loop_wake (AviLoop *self)
+{
+  guint64 one = 1;
+
+  /* Fails only when it is full, and then the loop is awake. */
+  if (write (self->event_fd, &one, sizeof one) < 0)
+    return;
+}
+
+void
+avi_loop_request_round (AviLoop *self)
+{
+  if (!self->dispatching)
+    avi_loop_wake (self);
+}
+
+gint64
+avi_loop_now (AviLoop *self)
+{
+  return self->now != 0 ? self->now : g_get_monotonic_time ();
+}
+
+void
+avi_loop_set_after_round (AviLoop *self,
+                          void   (*func) (gpointer user_data),
+                          gpointer user_data)
+{
+  self->after_round = func;
+  self->after_round_data = user_data;
+}
