@@ -2,15 +2,17 @@
  *
  * The one place where threads of ours meet: a mutex and a condition on pthread, so that
  * ThreadSanitizer sees what crosses the engine's edge (GLib's own locks are futexes unknown to it).
- * Reference counts that cross the edge are C11 atomics. GLib is used across threads only to wake.
+ * Reference counts that cross the edge are C11 atomics (avi-ref-count.h). GLib is used across threads
+ * only to wake.
  */
 #pragma once
 
 #include <errno.h>
 #include <glib.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
+
+#include "wire/avi-ref-count.h"
 
 G_BEGIN_DECLS
 
@@ -54,12 +56,5 @@ avi_wait (AviLock *self, gint64 deadline)
     return pthread_cond_wait (&self->cond, &self->mutex) == 0;
   return pthread_cond_timedwait (&self->cond, &self->mutex, &when) != ETIMEDOUT;
 }
-
-typedef struct { atomic_int count; } AviRefCount;
-
-static inline void     avi_ref_count_init (AviRefCount *self) { atomic_init (&self->count, 1); }
-static inline void     avi_ref_count_inc  (AviRefCount *self) { atomic_fetch_add_explicit (&self->count, 1, memory_order_relaxed); }
-/* TRUE for the last one. */
-static inline gboolean avi_ref_count_dec  (AviRefCount *self) { return atomic_fetch_sub_explicit (&self->count, 1, memory_order_acq_rel) == 1; }
 
 G_END_DECLS
