@@ -14,6 +14,7 @@ typedef struct
 {
   gsize       max;     /* longest message */
   GByteArray *partial; /* a message, its length included, that has not arrived whole; or NULL */
+  gboolean    whole;   /* `partial` is the message that was returned last */
   AviSpan     rest;    /* of the bytes handed in: what was not looked at yet */
 } AviFrameReader;
 
@@ -21,8 +22,9 @@ void     avi_frame_reader_init  (AviFrameReader *self, gsize max);
 void     avi_frame_reader_clear (AviFrameReader *self);
 /* Only once `next` has returned all there is. The span must live until then. */
 void     avi_frame_reader_push  (AviFrameReader *self, AviSpan bytes);
-/* TRUE with a message; FALSE without @error: no more for now; FALSE with it: longer than max
- * (AVI_ERROR_LIMIT, naming both) or a malformed length (AVI_ERROR_PROTOCOL). */
+/* TRUE with a message, good until the next call or the end of the span; FALSE without @error: no
+ * more for now; FALSE with it: longer than max (AVI_ERROR_LIMIT, naming both) or a malformed length
+ * (AVI_ERROR_PROTOCOL), for good. */
 gboolean avi_frame_reader_next  (AviFrameReader *self, AviSpan *message, GError **error);
 
 G_END_DECLS
