@@ -3,7 +3,8 @@
  * AviMultiaddr: a multiaddr (github.com/multiformats/multiaddr), immutable and reference-counted,
  * kept in its binary form. Knows ip4, ip6 with ip6zone, dns, dns4, dns6, dnsaddr, tcp, udp,
  * quic-v1, ws, wss, tls, unix, p2p, p2p-circuit, webrtc-direct and certhash; anything else is an
- * error that names it and its place. At most 1,024 bytes and 32 components.
+ * error that names it and its place. At most 1,024 bytes and 32 components, of which a name has at
+ * most 253 bytes. In text, a unix path is the rest of the address, and /ipfs/ stands for /p2p/.
  */
 #pragma once
 
@@ -57,17 +58,21 @@ gboolean      avi_multiaddr_next         (const AviMultiaddr *self, AviMultiaddr
 guint         avi_multiaddr_hash         (gconstpointer self);
 gboolean      avi_multiaddr_equal        (gconstpointer a, gconstpointer b);
 
-/* The last /p2p/ component. FALSE where there is none. */
+/* Whom the address leads to: the /p2p/ at its end. FALSE where there is none (one further in is a
+ * relay's). */
 gboolean      avi_multiaddr_get_peer     (const AviMultiaddr *self, AviPeerId *out);
-/* Without a trailing /p2p/: (transfer full), @self itself where it has none. */
+/* Without a trailing /p2p/: (transfer full), @self itself where it has none; NULL where nothing is
+ * left. */
 AviMultiaddr *avi_multiaddr_without_peer (AviMultiaddr *self);
-/* With a trailing /p2p/@peer, replacing one that is there: (transfer full) */
+/* With a trailing /p2p/@peer, replacing one that is there: (transfer full); NULL where the address
+ * would pass its limits, or ends in a unix path, which takes in what follows it. */
 AviMultiaddr *avi_multiaddr_with_peer    (AviMultiaddr *self, const AviPeerId *peer);
 
 /* /ip4/…/tcp/… or /ip6/…/tcp/… (zone as scope id, by if_nametoindex or number), a trailing /p2p/
  * allowed, nothing else. FALSE for every other form. */
 gboolean      avi_multiaddr_to_sockaddr  (const AviMultiaddr *self, struct sockaddr_storage *out, socklen_t *len);
-/* AF_INET or AF_INET6, as TCP; a link-local IPv6 address gets an ip6zone from its scope id. */
+/* AF_INET or AF_INET6, as TCP; a link-local IPv6 address gets an ip6zone from its scope id, an IPv4
+ * address mapped into IPv6 is taken out of it. NULL for another family. */
 AviMultiaddr *avi_multiaddr_from_sockaddr (const struct sockaddr *address);
 /* (dns|dns4|dns6)/NAME/tcp/PORT, a trailing /p2p/ allowed: the name and port to look up, and the
  * family wanted (AF_UNSPEC, AF_INET, AF_INET6). @name: (transfer full). */
