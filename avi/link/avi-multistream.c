@@ -101,7 +101,7 @@ avi_multistream_hear_header (AviMultistream *self, AviSpan *bytes, GError **erro
 {
   gsize n = MIN (bytes->len, HEADER_LEN - self->n_header);
 
-  if (memcmp (bytes->data, HEADER_PREFIX HEADER "\n" + self->n_header, n) != 0)
+  if (memcmp (bytes->data, &(HEADER_PREFIX HEADER "\n")[self->n_header], n) != 0)
     {
       g_autofree char *shown = avi_text_quote (*bytes);
 
