@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// A go-libp2p node that obeys lines: see ../README.md for its options, commands and events.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
+)
+
+const (
+	maxMessage  = 1 << 20
+	maxShown    = 256
+	dialTimeout = 10 * time.Second
+)
+
+// words is an option that may be repeated.
+type words []string
+
+func (w *words) String() string         { return strings.Join(*w, " ") }
+func (w *words) Set(value string) error { *w = append(*w, value); return nil }
+
+type options struct {
+	seed            string
+	keyType         string
+	listen          words
+	agent           string
+	protocolVersion string
+	subscribe       words
+	dial            words
+	mdns            bool
+	floodsub        bool
+	pingInterval    int
+}
+
+func parseOptions() *options {
+	o := &options{}
+	flag.StringVar(&o.seed, "seed", "", "")
+	flag.StringVar(&o.keyType, "key-type", "ed25519", "")
+	flag.Var(&o.listen, "listen", "")
+	flag.StringVar(&o.agent, "agent", "avi-peer-go", "")
+	flag.StringVar(&o.protocolVersion, "protocol-version", "", "")
+	flag.Var(&o.subscribe, "subscribe", "")
+	flag.Var(&o.dial, "dial", "")
+	flag.BoolVar(&o.mdns, "mdns", false, "")
+	flag.BoolVar(&o.floodsub, "floodsub", false, "")
+	flag.IntVar(&o.pingInterval, "ping-interval", 1000, "")
+	flag.Parse()
+	if len(o.listen) == 0 {
+		o.listen = words{"/ip4/127.0.0.1/tcp/0"}
+	}
+	return o
+}
+
+func makeKey(o *options) (crypto.PrivKey, error) {
+	types := map[string]int{
+		"ed25519": crypto.Ed25519, "ecdsa": crypto.ECDSA, "secp256k1": crypto.Secp256k1, "rsa": crypto.RSA,
+	}
+	kind, known := types[o.keyType]
+	if !known {
+		return nil, fmt.Errorf("no key type %s", o.keyType)
+	}
+	if o.seed == "" {
+		key, _, err := crypto.GenerateKeyPairWithReader(kind, 2048, rand.Reader)
+		return key, err
+	}
+	number, err := strconv.ParseUint(o.seed, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	seed := sha256.Sum256(binary.BigEndian.AppendUint64(nil, number))
+	key, _, err := crypto.GenerateEd25519Key(bytes.NewReader(seed[:]))
+	return key, err
+}
+
+// tell prints one event; events come from many goroutines.
+var telling sync.Mutex
+
+func tell(format string, values ...any) {
+	telling.Lock()
+	defer telling.Unlock()
+	fmt.Printf(format+"\n", values...)
+}
+
+// field makes a text one field of an event.
+func field(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return strings.Join(strings.Fields(text), "_")
+}
+
+func shown(data []byte) string {
+	if len(data) <= maxShown {
+		return string(data)
+	}
+	return fmt.Sprintf("%d-bytes:%x", len(data), sha256.Sum256(data))
+}
+
+// node is the host with its topics; its commands come one at a time.
+type node struct {
+	ctx    context.Context
+	host   host.Host
+	pubsub *pubsub.PubSub
+	topics map[string]*pubsub.Topic
+	heard  map[string]*pubsub.Subscription
+}
+
+func newNode(ctx context.Context, o *options) (*node, error) {
+	key, err := makeKey(o)
+	if err != nil {
+		return nil, err
+	}
+	h, err := libp2p.New(
+		libp2p.Identity(key),
+		libp2p.NoListenAddrs,
+		libp2p.NoTransports,
+		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Security(noise.ID, noise.New),
+		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
+		libp2p.UserAgent(o.agent),
+		libp2p.ProtocolVersion(o.protocolVersion),
+		libp2p.DisableRelay(),
+		libp2p.ResourceManager(&network.NullResourceManager{}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{ctx: ctx, host: h, topics: map[string]*pubsub.Topic{}, heard: map[string]*pubsub.Subscription{}}
+	start := pubsub.NewGossipSub
+	if o.floodsub {
+		start = pubsub.NewFloodSub
+	}
+	n.pubsub, err = start(ctx, h, pubsub.WithMaxMessageSize(maxMessage+4096))
+	return n, err
+}
+
+func (n *node) listen(addresses []string) error {
+	for _, text := range addresses {
+		address, err := multiaddr.NewMultiaddr(text)
+		if err != nil {
+			return err
+		}
+		if err := n.host.Network().Listen(address); err != nil {
+			return err
+		}
+	}
+	for _, address := range n.host.Network().ListenAddresses() {
+		tell("listening %s/p2p/%s", address, n.host.ID())
+	}
+	return nil
+}
+
+// watch tells of connections and of identify.
+func (n *node) watch() error {
+	events, err := n.host.EventBus().Subscribe([]any{
+		new(event.EvtPeerConnectednessChanged), new(event.EvtPeerIdentificationCompleted),
+		new(event.EvtPeerIdentificationFailed),
+	})
+	if err != nil {
+		return err
+	}
+	go func() {
+		for e := range events.Out() {
+			switch e := e.(type) {
+			case event.EvtPeerConnectednessChanged:
+				switch e.Connectedness {
+				case network.Connected:
+					tell("connected %s", e.Peer)
+				case network.NotConnected:
+					tell("disconnected %s", e.Peer)
+				}
+			case event.EvtPeerIdentificationCompleted:
+				protocols := make([]string, len(e.Protocols))
+				for i, protocol := range e.Protocols {
+					protocols[i] = string(protocol)
+				}
+				tell("identified %s %s %s %s", e.Peer, field(e.AgentVersion), field(e.ProtocolVersion),
+					field(strings.Join(protocols, ",")))
+			case event.EvtPeerIdentificationFailed:
+				tell("error identify %s: %s", e.Peer, e.Reason)
+			}
+		}
+	}()
+	return nil
+}
+
+func (n *node) pingAll(interval time.Duration) {
+	for range time.Tick(interval) {
+		for _, id := range n.host.Network().Peers() {
+			go func() {
+				ctx, cancel := context.WithTimeout(n.ctx, dialTimeout)
+				defer cancel()
+				if result := <-ping.Ping(ctx, n.host, id); result.Error != nil {
+					tell("error ping %s: %s", id, result.Error)
+				} else {
+					tell("ping %s %d", id, result.RTT.Microseconds())
+				}
+			}()
+		}
+	}
+}
+
+// HandlePeerFound is what mDNS calls.
+func (n *node) HandlePeerFound(found peer.AddrInfo) {
+	for _, address := range found.Addrs {
+		tell("discovered %s %s", found.ID, address)
+	}
+	go n.connect(found)
+}
+
+func (n *node) connect(info peer.AddrInfo) {
+	ctx, cancel := context.WithTimeout(n.ctx, dialTimeout)
+	defer cancel()
+	if err := n.host.Connect(ctx, info); err != nil {
+		tell("error dial: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+}
+
+func (n *node) dial(address string) error {
+	info, err := peer.AddrInfoFromString(address)
+	if err != nil {
+		return err
+	}
+	// What a test asks for is tried, whatever failed before.
+	n.host.Network().(*swarm.Swarm).Backoff().Clear(info.ID)
+	go n.connect(*info)
+	return nil
+}
+
+// topic joins a topic once, and tells who subscribes to it from then on.
+func (n *node) topic(name string) (*pubsub.Topic, error) {
+	if topic, known := n.topics[name]; known {
+		return topic, nil
+	}
+	topic, err := n.pubsub.Join(name)
+	if err != nil {
+		return nil, err
+	}
+	events, err := topic.EventHandler()
+	if err != nil {
+		return nil, err
+	}
+	n.topics[name] = topic
+	go func() {
+		for {
+			e, err := events.NextPeerEvent(n.ctx)
+			if err != nil {
+				return
+			}
+			if e.Type == pubsub.PeerJoin {
+				tell("subscribed %s %s", e.Peer, name)
+			} else {
+				tell("unsubscribed %s %s", e.Peer, name)
+			}
+		}
+	}()
+	return topic, nil
+}
+
+func (n *node) subscribe(name string) error {
+	topic, err := n.topic(name)
+	if err != nil || n.heard[name] != nil {
+		return err
+	}
+	subscription, err := topic.Subscribe()
+	if err != nil {
+		return err
+	}
+	n.heard[name] = subscription
+	go func() {
+		for {
+			message, err := subscription.Next(n.ctx)
+			if err != nil {
+				return
+			}
+			if author := message.GetFrom(); author != n.host.ID() {
+				tell("message %s %s %s", name, author, shown(message.Data))
+			}
+		}
+	}()
+	return nil
+}
+
+func (n *node) unsubscribe(name string) {
+	if subscription := n.heard[name]; subscription != nil {
+		subscription.Cancel()
+		delete(n.heard, name)
+	}
+}
+
+func (n *node) publish(name string, data []byte) error {
+	topic, err := n.topic(name)
+	if err != nil {
+		return err
+	}
+	if err := topic.Publish(n.ctx, data); err != nil {
+		return err
+	}
+	tell("published %s", name)
+	return nil
+}
+
+func (n *node) obey(line string) error {
+	verb, rest, _ := strings.Cut(line, " ")
+	first, text, _ := strings.Cut(rest, " ")
+	switch verb {
+	case "dial":
+		return n.dial(first)
+	case "disconnect":
+		id, err := peer.Decode(first)
+		if err != nil {
+			return err
+		}
+		return n.host.Network().ClosePeer(id)
+	case "subscribe":
+		return n.subscribe(first)
+	case "unsubscribe":
+		n.unsubscribe(first)
+		return nil
+	case "publish":
+		return n.publish(first, []byte(text))
+	case "publish-size":
+		size, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		return n.publish(first, bytes.Repeat([]byte("x"), size))
+	}
+	return fmt.Errorf("no command %s", verb)
+}
+
+func run(o *options) error {
+	n, err := newNode(context.Background(), o)
+	if err != nil {
+		return err
+	}
+	tell("peer-id %s", n.host.ID())
+	if err := n.watch(); err != nil {
+		return err
+	}
+	if err := n.listen(o.listen); err != nil {
+		return err
+	}
+	if o.mdns {
+		if err := mdns.NewMdnsService(n.host, "", n).Start(); err != nil {
+			return err
+		}
+	}
+	go n.pingAll(time.Duration(o.pingInterval) * time.Millisecond)
+	for _, topic := range o.subscribe {
+		if err := n.subscribe(topic); err != nil {
+			return err
+		}
+	}
+	for _, address := range o.dial {
+		if err := n.dial(address); err != nil {
+			return err
+		}
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() && lines.Text() != "quit" {
+		if err := n.obey(lines.Text()); err != nil {
+			tell("error %s: %s", lines.Text(), err)
+		}
+	}
+	return n.host.Close()
+}
+
+func main() {
+	if err := run(parseOptions()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

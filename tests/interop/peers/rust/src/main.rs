@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! A rust-libp2p node that obeys lines: see ../../README.md for its options, commands and events.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::time::Duration;
+
+use clap::Parser;
+use futures::StreamExt;
+use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, ValidationMode};
+use libp2p::identity::{Keypair, ecdsa, secp256k1};
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// rust-libp2p makes no RSA keys of its own.
+const RSA_KEY: &[u8] = include_bytes!("../rsa-2048.pk8");
+const MAX_MESSAGE: usize = 1 << 20;
+const MAX_SHOWN: usize = 256;
+
+type Failure = Box<dyn Error>;
+
+#[derive(Parser)]
+struct Options {
+    #[arg(long)]
+    seed: Option<u64>,
+    #[arg(long, default_value = "ed25519")]
+    key_type: String,
+    #[arg(long, default_value = "/ip4/127.0.0.1/tcp/0")]
+    listen: Vec<Multiaddr>,
+    #[arg(long, default_value = "avi-peer-rust")]
+    agent: String,
+    #[arg(long, default_value = "/avi-peer/1.0.0")]
+    protocol_version: String,
+    #[arg(long)]
+    subscribe: Vec<String>,
+    #[arg(long)]
+    dial: Vec<Multiaddr>,
+    #[arg(long)]
+    mdns: bool,
+    #[arg(long)]
+    floodsub: bool,
+    #[arg(long, default_value_t = 1000)]
+    ping_interval: u64,
+}
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    gossipsub: gossipsub::Behaviour,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+fn make_key(options: &Options) -> Result<Keypair, Failure> {
+    Ok(match (options.key_type.as_str(), options.seed) {
+        ("ed25519", Some(seed)) => Keypair::ed25519_from_bytes(Sha256::digest(seed.to_be_bytes()))?,
+        ("ed25519", None) => Keypair::generate_ed25519(),
+        ("ecdsa", _) => ecdsa::Keypair::generate().into(),
+        ("secp256k1", _) => secp256k1::Keypair::generate().into(),
+        ("rsa", _) => Keypair::rsa_from_pkcs8(&mut RSA_KEY.to_vec())?,
+        (other, _) => return Err(format!("no key type {other}").into()),
+    })
+}
+
+fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure> {
+    let mut config = gossipsub::ConfigBuilder::default();
+    config.validation_mode(ValidationMode::Strict).max_transmit_size(MAX_MESSAGE + 4096);
+    if options.floodsub {
+        config.support_floodsub();
+    }
+    let about = identify::Config::new(options.protocol_version.clone(), key.public())
+        .with_agent_version(options.agent.clone())
+        .with_push_listen_addr_updates(true);
+    let mdns = match options.mdns {
+        true => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), key.public().to_peer_id())?),
+        false => None,
+    };
+
+    Ok(Behaviour {
+        identify: identify::Behaviour::new(about),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(options.ping_interval))),
+        gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config.build()?)?,
+        mdns: mdns.into(),
+    })
+}
+
+/// One field of an event.
+fn field(text: impl Display) -> String {
+    match text.to_string().replace(char::is_whitespace, "_") {
+        empty if empty.is_empty() => "-".into(),
+        word => word,
+    }
+}
+
+fn shown(data: &[u8]) -> String {
+    if data.len() <= MAX_SHOWN {
+        return String::from_utf8_lossy(data).into_owned();
+    }
+    let hash: String = Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-bytes:{hash}", data.len())
+}
+
+fn obey(swarm: &mut Swarm<Behaviour>, line: &str) -> Result<(), Failure> {
+    let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
+
+    match verb {
+        "dial" => swarm.dial(first.parse::<Multiaddr>()?)?,
+        "disconnect" => {
+            let _ = swarm.disconnect_peer_id(first.parse()?);
+        }
+        "subscribe" => {
+            swarm.behaviour_mut().gossipsub.subscribe(&IdentTopic::new(first))?;
+        }
+        "unsubscribe" => {
+            swarm.behaviour_mut().gossipsub.unsubscribe(&IdentTopic::new(first));
+        }
+        "publish" => publish(swarm, first, text.into())?,
+        "publish-size" => publish(swarm, first, vec![b'x'; text.parse()?])?,
+        _ => return Err(format!("no command {verb}").into()),
+    }
+    Ok(())
+}
+
+fn publish(swarm: &mut Swarm<Behaviour>, topic: &str, data: Vec<u8>) -> Result<(), Failure> {
+    swarm.behaviour_mut().gossipsub.publish(IdentTopic::new(topic), data)?;
+    println!("published {topic}");
+    Ok(())
+}
+
+fn found(swarm: &mut Swarm<Behaviour>, peer: PeerId, address: Multiaddr) {
+    println!("discovered {peer} {address}");
+    let options = DialOpts::peer_id(peer)
+        .condition(PeerCondition::DisconnectedAndNotDialing)
+        .addresses(vec![address])
+        .build();
+    // A peer that is connected or being dialled is no error.
+    let _ = swarm.dial(options);
+}
+
+fn tell(swarm: &mut Swarm<Behaviour>, event: SwarmEvent<BehaviourEvent>) {
+    use gossipsub::Event as Gossip;
+
+    match event {
+        SwarmEvent::NewListenAddr { address, .. } => {
+            println!("listening {address}/p2p/{}", swarm.local_peer_id());
+        }
+        SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } if num_established.get() == 1 => {
+            println!("connected {peer_id}");
+        }
+        SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => println!("disconnected {peer_id}"),
+        SwarmEvent::OutgoingConnectionError { error, .. } => println!("error dial: {error}"),
+        SwarmEvent::IncomingConnectionError { error, .. } => println!("error inbound: {error}"),
+        SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+            let protocols: Vec<_> = info.protocols.iter().map(|protocol| protocol.to_string()).collect();
+            println!(
+                "identified {peer_id} {} {} {}",
+                field(info.agent_version),
+                field(info.protocol_version),
+                field(protocols.join(","))
+            );
+        }
+        SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Error { peer_id, error, .. })) => {
+            println!("error identify {peer_id}: {error}");
+        }
+        SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result, .. })) => match result {
+            Ok(time) => println!("ping {peer} {}", time.as_micros()),
+            Err(error) => println!("error ping {peer}: {error}"),
+        },
+        SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(Gossip::Message { message, .. })) => {
+            let author = message.source.map_or("-".into(), |peer| peer.to_string());
+            println!("message {} {author} {}", message.topic, shown(&message.data));
+        }
+        SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(Gossip::Subscribed { peer_id, topic })) => {
+            println!("subscribed {peer_id} {topic}");
+        }
+        SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(Gossip::Unsubscribed { peer_id, topic })) => {
+            println!("unsubscribed {peer_id} {topic}");
+        }
+        SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(peers))) => {
+            for (peer, address) in peers {
+                found(swarm, peer, address);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    let key = make_key(&options)?;
+    let behaviour = make_behaviour(&options, &key)?;
+    let mut swarm = SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)?
+        .with_behaviour(|_| behaviour)?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(24 * 3600)))
+        .build();
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+
+    println!("peer-id {}", swarm.local_peer_id());
+    for address in &options.listen {
+        swarm.listen_on(address.clone())?;
+    }
+    for topic in &options.subscribe {
+        obey(&mut swarm, &format!("subscribe {topic}"))?;
+    }
+    for address in &options.dial {
+        obey(&mut swarm, &format!("dial {address}"))?;
+    }
+    loop {
+        tokio::select! {
+            event = swarm.select_next_some() => tell(&mut swarm, event),
+            line = lines.next_line() => match line? {
+                None => return Ok(()),
+                Some(line) if line == "quit" => return Ok(()),
+                Some(line) => if let Err(error) = obey(&mut swarm, &line) {
+                    println!("error {line}: {error}");
+                },
+            },
+        }
+    }
+}
