@@ -110,7 +110,8 @@ avi_radix_decode (const char *text, const char *alphabet, guint radix, const cha
   if (zeros > AVI_BASE58_MAX_LEN)
     goto too_long;
   g_byte_array_set_size (bytes, zeros);
-  memset (bytes->data, 0, zeros);
+  if (zeros > 0)
+    memset (bytes->data, 0, zeros);
   for (guint j = n_limbs; j-- > 0;)
     {
       guint32 limb = GUINT32_TO_BE (limbs[j]);
