@@ -7,6 +7,8 @@ struct _AviCall
 {
   AviRefCount ref_count;
   gpointer    tag;
+  void      (*answered) (AviCall *self, gpointer user_data);
+  gpointer    answered_data;
 
   AviLock      lock; /* of what follows */
   gboolean     done;
@@ -23,6 +25,17 @@ avi_call_new (gpointer tag)
   avi_ref_count_init (&self->ref_count);
   avi_lock_init (&self->lock);
   self->tag = tag;
+  return self;
+}
+
+AviCall *
+avi_call_new_notify (void   (*answered) (AviCall *self, gpointer user_data),
+                     gpointer user_data)
+{
+  AviCall *self = avi_call_new (NULL);
+
+  self->answered = answered;
+  self->answered_data = user_data;
   return self;
 }
 
@@ -70,6 +83,8 @@ avi_call_answer (AviCall     *self,
     }
   avi_unlock (&self->lock);
   g_clear_error (&error);
+  if (first && self->answered != NULL)
+    self->answered (self, self->answered_data);
   return first;
 }
 

@@ -16,6 +16,10 @@ typedef struct _AviCall AviCall;
 /* @tag: what the asynchronous caller recognises it by (its GTask); NULL for a synchronous one.
  * The engine never looks at it. */
 AviCall     *avi_call_new        (gpointer tag);
+/* For an asynchronous caller in another context than the device's, who must not have to wait for
+ * that one to be iterated: no event tells of it, but @answered is called, once, in the thread that
+ * answers, with no lock of the call's held; it only wakes. */
+AviCall     *avi_call_new_notify (void (*answered) (AviCall *self, gpointer user_data), gpointer user_data);
 AviCall     *avi_call_ref        (AviCall *self);
 void         avi_call_unref      (AviCall *self);
 gpointer     avi_call_get_tag    (AviCall *self);
