@@ -46,8 +46,8 @@ AviCore *avi_core_new   (void);
 AviCore *avi_core_ref   (AviCore *self);
 void     avi_core_unref (AviCore *self);
 
-/* @wake is called, from any thread and with no lock of the core's held, when the queue of events
- * stops being empty. NULL: no longer (once this returns, it is not running and will not run). */
+/* @wake is called, from any thread, when the queue of events stops being empty; it must only wake,
+ * and call nothing here. NULL: no longer (once this returns, it is not running and will not run). */
 void      avi_core_set_wake    (AviCore *self, void (*wake) (gpointer user_data), gpointer user_data);
 /* All events, oldest first, linked by `next`; the caller frees each. */
 AviEvent *avi_core_take_events (AviCore *self);

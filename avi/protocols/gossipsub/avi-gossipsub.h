@@ -89,6 +89,9 @@ gint64   avi_gossipsub_deadline (AviGossipsub *self);
  * the family of its message ids until its own IHAVEs show it. Our subscriptions are sent. A peer
  * that is known already is replaced whole. */
 void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent, gint64 now);
+/* Our stream to the peer is another one now, to the same running program: what is known of its
+ * subscriptions and the mesh stays, ours are sent again. FALSE: the peer is not known. */
+gboolean avi_gossipsub_move_peer   (AviGossipsub *self, const AviPeerId *peer, const char *protocol, gint64 now);
 void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, const char *agent);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 /* The peer's stream takes RPCs (as after add_peer), or does not for now. */

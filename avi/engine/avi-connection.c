@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "avi-connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "avi-dial.h"
+#include "avi-error.h"
+#include "avi-services.h"
+#include "avi-swarm.h"
+
+/* Reads of one round, so that one fast peer does not keep the others waiting. */
+#define READS_PER_ROUND 4
+
+/* While the link is not heard for this long, Yamux asks; with ping's 15 s it seldom has to. */
+#define KEEP_ALIVE_INTERVAL (19 * G_USEC_PER_SEC)
+#define KEEP_ALIVE_TIMEOUT  (10 * G_USEC_PER_SEC)
+
+static void avi_connection_ready (AviWatch *watch, guint32 events);
+static void avi_connection_timeout (AviTimer *timer, gint64 now);
+
+/* --- life --- */
+
+static AviConnection *
+avi_connection_new (AviEngine       *engine,
+                    AviMultiaddr    *remote,
+                    gboolean         inbound,
+                    const AviPeerId *expected)
+{
+  AviConnection *self = g_new0 (AviConnection, 1);
+  AviLinkConfig config = {
+    .dialer = !inbound,
+    .statics = engine->statics,
+    .expected = expected,
+    .protocols = engine->protocols,
+    .early_muxer = TRUE,
+    .yamux = {
+      .max_streams = engine->settings->max_streams,
+      .ping_interval = KEEP_ALIVE_INTERVAL,
+      .ping_timeout = KEEP_ALIVE_TIMEOUT,
+    },
+    .random = engine->random,
+  };
+
+  self->engine = engine;
+  self->remote = avi_multiaddr_ref (remote);
+  self->inbound = inbound;
+  self->dirty_link.data = self;
+  self->identify_deadline = G_MAXINT64;
+  self->drain_deadline = G_MAXINT64;
+  self->connect_deadline = G_MAXINT64;
+  self->round_trip = -1;
+  self->link = avi_link_new (&config, avi_loop_now (engine->loop));
+  avi_core_count (engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
+  return self;
+}
+
+void
+avi_connection_free (AviConnection *self)
+{
+  g_assert (self->state == AVI_CONNECTION_CLOSED);
+  avi_link_free (self->link);
+  avi_multiaddr_unref (self->remote);
+  avi_identify_clear (&self->info);
+  g_free (self->why_closed);
+  g_free (self);
+}
+
+static void
+avi_connection_touch (AviConnection *self)
+{
+  if (self->is_dirty || self->state == AVI_CONNECTION_CLOSED)
+    return;
+  self->is_dirty = TRUE;
+  g_queue_push_tail_link (&self->engine->dirty, &self->dirty_link);
+  avi_loop_request_round (self->engine->loop);
+}
+
+AviConnection *
+avi_connection_dial (AviEngine       *engine,
+                     AviMultiaddr    *address,
+                     const AviPeerId *expected,
+                     AviDial         *dial,
+                     gint64           deadline,
+                     GError         **error)
+{
+  struct sockaddr_storage storage;
+  socklen_t len;
+  AviConnection *self;
+  int one = 1;
+  int fd;
+
+  if (!avi_multiaddr_to_sockaddr (address, &storage, &len))
+    {
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "not an address of a TCP socket");
+      return NULL;
+    }
+  if (!avi_limits_dial (&engine->limits, error))
+    return NULL;
+  fd = socket (storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || (connect (fd, (struct sockaddr *) &storage, len) < 0 && errno != EINPROGRESS))
+    {
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_REFUSED, g_strerror (errno));
+      if (fd >= 0)
+        close (fd);
+      avi_limits_close (&engine->limits, NULL, FALSE, TRUE);
+      return NULL;
+    }
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  self = avi_connection_new (engine, address, FALSE, expected);
+  self->state = AVI_CONNECTION_CONNECTING;
+  self->dial = dial;
+  self->connect_deadline = deadline;
+  if (!avi_loop_watch (engine->loop, &self->watch, fd, EPOLLOUT, avi_connection_ready, error))
+    {
+      close (fd);
+      avi_limits_close (&engine->limits, NULL, FALSE, TRUE);
+      self->state = AVI_CONNECTION_CLOSED;
+      avi_connection_free (self);
+      return NULL;
+    }
+  avi_connection_update_timer (self);
+  return self;
+}
+
+AviConnection *
+avi_connection_accept (AviEngine                     *engine,
+                       int                            fd,
+                       const struct sockaddr_storage *source,
+                       socklen_t                      len)
+{
+  g_autoptr(AviMultiaddr) remote = avi_multiaddr_from_sockaddr ((const struct sockaddr *) source);
+  AviConnection *self = avi_connection_new (engine, remote, TRUE, NULL);
+  int one = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  self->source = *source;
+  self->state = AVI_CONNECTION_HANDSHAKE;
+  if (!avi_loop_watch (engine->loop, &self->watch, fd, EPOLLIN, avi_connection_ready, NULL))
+    {
+      close (fd);
+      avi_limits_close (&engine->limits, (const struct sockaddr *) source, TRUE, TRUE);
+      self->state = AVI_CONNECTION_CLOSED;
+      avi_connection_free (self);
+      return NULL;
+    }
+  avi_connection_update_timer (self);
+  return self;
+}
+
+static void
+avi_connection_drop_owners (AviConnection *self)
+{
+  GList *link;
+
+  while ((link = g_queue_pop_head_link (&self->owners)) != NULL)
+    {
+      AviStreamOwner *owner = link->data;
+
+      owner->handler->gone (owner, FALSE);
+    }
+}
+
+void
+avi_connection_close (AviConnection *self,
+                      GError        *reason)
+{
+  g_autoptr(GError) error = reason;
+  AviEngine *engine = self->engine;
+  AviConnectionState before = self->state;
+  AviDial *dial = g_steal_pointer (&self->dial);
+
+  if (before == AVI_CONNECTION_CLOSED)
+    return;
+  self->state = AVI_CONNECTION_CLOSED;
+  self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
+  if (self->is_dirty)
+    g_queue_unlink (&engine->dirty, &self->dirty_link);
+  avi_loop_clear_timer (engine->loop, &self->timer);
+  avi_loop_unwatch (engine->loop, &self->watch);
+  close (self->watch.fd);
+  g_clear_pointer (&self->unsent, g_byte_array_unref);
+  avi_limits_close (&engine->limits, (const struct sockaddr *) &self->source, self->inbound,
+                    before != AVI_CONNECTION_OPEN);
+  avi_core_count (engine->core, before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED,
+                  1);
+  avi_engine_log (self->peer.len > 0 ? &self->peer : NULL, self->remote, "%s connection %s: %s",
+                  self->inbound ? "inbound" : "outbound", before == AVI_CONNECTION_OPEN ? "ended" : "failed",
+                  self->why_closed);
+  avi_connection_drop_owners (self);
+  g_ptr_array_add (engine->graveyard, self);
+  avi_loop_request_round (engine->loop);
+  if (before == AVI_CONNECTION_OPEN)
+    avi_swarm_closed (engine->swarm, self);
+  if (dial != NULL)
+    avi_dial_failed (dial, self, error);
+}
+
+void
+avi_connection_drain (AviConnection *self,
+                      gint64         after)
+{
+  if (self->state != AVI_CONNECTION_OPEN || self->draining)
+    return;
+  self->draining = TRUE;
+  self->drain_deadline = avi_loop_now (self->engine->loop) + after;
+  avi_link_go_away (self->link, 0);
+  avi_connection_touch (self);
+}
+
+/* --- streams --- */
+
+gboolean
+avi_connection_open_stream (AviConnection     *self,
+                            const char *const *protocols,
+                            AviStreamOwner    *owner,
+                            GError           **error)
+{
+  AviLinkStream *stream;
+
+  if (self->state != AVI_CONNECTION_OPEN)
+    {
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_CLOSED, "The connection is closed");
+      return FALSE;
+    }
+  stream = avi_link_open (self->link, protocols, avi_loop_now (self->engine->loop), error);
+  if (stream == NULL)
+    return FALSE;
+  owner->connection = self;
+  owner->stream = stream;
+  owner->link.data = owner;
+  avi_link_stream_set_owner (stream, owner);
+  g_queue_push_tail_link (&self->owners, &owner->link);
+  avi_connection_touch (self);
+  return TRUE;
+}
+
+gboolean
+avi_stream_send (AviStreamOwner *owner,
+                 GBytes         *bytes)
+{
+  avi_connection_touch (owner->connection);
+  return avi_link_send (owner->connection->link, owner->stream, bytes);
+}
+
+void
+avi_stream_finish (AviStreamOwner *owner)
+{
+  avi_link_finish (owner->connection->link, owner->stream);
+  avi_connection_touch (owner->connection);
+}
+
+void
+avi_stream_consume (AviStreamOwner *owner,
+                    gsize           n)
+{
+  avi_link_consume (owner->connection->link, owner->stream, n);
+  avi_connection_touch (owner->connection);
+}
+
+static void
+avi_connection_stream_gone (AviConnection  *self,
+                            AviStreamOwner *owner,
+                            gboolean        refused)
+{
+  g_queue_unlink (&self->owners, &owner->link);
+  owner->handler->gone (owner, refused);
+}
+
+void
+avi_stream_reset (AviStreamOwner *owner)
+{
+  AviConnection *self = owner->connection;
+
+  avi_link_reset (self->link, owner->stream);
+  avi_connection_touch (self);
+  avi_connection_stream_gone (self, owner, FALSE);
+}
+
+static void
+avi_connection_accept_stream (AviConnection *self,
+                              AviLinkEvent  *event)
+{
+  const AviStreamHandler *handler = avi_services_find (event->protocol);
+  AviStreamOwner *owner = NULL;
+
+  if (handler != NULL && !self->draining)
+    owner = handler->accept (self, event->stream);
+  if (owner == NULL)
+    {
+      avi_link_reset (self->link, event->stream);
+      return;
+    }
+  owner->handler = handler;
+  owner->connection = self;
+  owner->stream = event->stream;
+  owner->link.data = owner;
+  avi_link_stream_set_owner (event->stream, owner);
+  g_queue_push_tail_link (&self->owners, &owner->link);
+}
+
+/* --- what the link says --- */
+
+static void
+avi_connection_established (AviConnection *self,
+                            AviPublicKey  *key)
+{
+  AviDial *dial;
+  GError *error = NULL;
+
+  self->state = AVI_CONNECTION_OPEN;
+  self->peer = *avi_public_key_get_peer_id (key);
+  self->since = g_get_real_time ();
+  self->connect_deadline = G_MAXINT64;
+  avi_limits_handshake_done (&self->engine->limits, self->inbound);
+  avi_engine_log (&self->peer, self->remote, "%s connection established", self->inbound ? "inbound" : "outbound");
+  if (!avi_swarm_admit (self->engine->swarm, self, &error))
+    {
+      avi_connection_close (self, error);
+      return;
+    }
+  dial = g_steal_pointer (&self->dial);
+  if (dial != NULL)
+    avi_dial_succeeded (dial, self);
+}
+
+static void
+avi_connection_handle (AviConnection *self,
+                       AviLinkEvent  *event)
+{
+  AviStreamOwner *owner = event->stream != NULL ? avi_link_stream_get_owner (event->stream) : NULL;
+
+  switch (event->type)
+    {
+    case AVI_LINK_EVENT_ESTABLISHED:
+      avi_connection_established (self, event->key);
+      break;
+
+    case AVI_LINK_EVENT_STREAM:
+      avi_connection_accept_stream (self, event);
+      break;
+
+    case AVI_LINK_EVENT_AGREED:
+      if (owner != NULL && owner->handler->agreed != NULL)
+        owner->handler->agreed (owner, event->protocol);
+      break;
+
+    case AVI_LINK_EVENT_DATA:
+      if (owner != NULL)
+        owner->handler->data (owner, event->data);
+      else
+        avi_link_consume (self->link, event->stream, event->data.len);
+      break;
+
+    case AVI_LINK_EVENT_FINISHED:
+      if (owner != NULL && owner->handler->finished != NULL)
+        owner->handler->finished (owner);
+      break;
+
+    case AVI_LINK_EVENT_WRITABLE:
+      if (owner != NULL && owner->handler->writable != NULL)
+        owner->handler->writable (owner);
+      break;
+
+    case AVI_LINK_EVENT_REFUSED:
+    case AVI_LINK_EVENT_RESET:
+    case AVI_LINK_EVENT_CLOSED:
+      if (owner != NULL)
+        avi_connection_stream_gone (self, owner, event->type == AVI_LINK_EVENT_REFUSED);
+      break;
+
+    case AVI_LINK_EVENT_PONG:
+      break;
+
+    case AVI_LINK_EVENT_GO_AWAY:
+      avi_engine_log (&self->peer, self->remote, "the peer goes away (code %u)", event->code);
+      avi_swarm_going_away (self->engine->swarm, self);
+      break;
+    }
+}
+
+/* Hands @bytes (empty: time passed) to the link and acts on all it says. */
+static void
+avi_connection_receive (AviConnection *self,
+                        AviSpan        bytes)
+{
+  GError *error = NULL;
+  AviLinkEvent event;
+  gboolean fine = avi_link_receive (self->link, bytes, avi_loop_now (self->engine->loop), &error);
+
+  while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
+    avi_connection_handle (self, &event);
+  if (self->state == AVI_CONNECTION_CLOSED)
+    {
+      g_clear_error (&error);
+      return;
+    }
+  if (!fine)
+    avi_connection_close (self, error);
+  else
+    avi_connection_touch (self);
+}
+
+/* --- the socket --- */
+
+static GError *
+avi_connection_system_error (int code)
+{
+  AviError ours = code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH ? AVI_ERROR_REFUSED
+                  : code == ETIMEDOUT                                                  ? AVI_ERROR_TIMEOUT
+                                                                                       : AVI_ERROR_CLOSED;
+
+  return g_error_new_literal (AVI_ERROR, ours, g_strerror (code));
+}
+
+static void
+avi_connection_connected (AviConnection *self)
+{
+  int code = 0;
+  socklen_t len = sizeof code;
+
+  if (getsockopt (self->watch.fd, SOL_SOCKET, SO_ERROR, &code, &len) < 0)
+    code = errno;
+  if (code != 0)
+    {
+      avi_connection_close (self, avi_connection_system_error (code));
+      return;
+    }
+  self->state = AVI_CONNECTION_HANDSHAKE;
+  avi_connection_touch (self);
+}
+
+static void
+avi_connection_read (AviConnection *self)
+{
+  for (guint i = 0; i < READS_PER_ROUND && self->state != AVI_CONNECTION_CLOSED; i++)
+    {
+      ssize_t n = recv (self->watch.fd, self->engine->receive_buffer, AVI_ENGINE_RECEIVE_BUFFER, 0);
+
+      if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+      if (n <= 0)
+        {
+          avi_connection_close (self, n == 0 ? g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED,
+                                                                    self->state == AVI_CONNECTION_OPEN
+                                                                        ? "closed by the peer"
+                                                                        : "closed by the peer during the handshake")
+                                             : avi_connection_system_error (errno));
+          return;
+        }
+      avi_core_count (self->engine->core, AVI_COUNT_BYTES_RECEIVED, (guint64) n);
+      avi_connection_receive (self, AVI_SPAN (self->engine->receive_buffer, (gsize) n));
+      if (n < AVI_ENGINE_RECEIVE_BUFFER)
+        return;
+    }
+}
+
+static void
+avi_connection_ready (AviWatch *watch,
+                      guint32   events)
+{
+  AviConnection *self = AVI_CONTAINER_OF (watch, AviConnection, watch);
+
+  if (self->state == AVI_CONNECTION_CONNECTING)
+    {
+      avi_connection_connected (self);
+      return;
+    }
+  if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+    avi_connection_read (self);
+  if (self->state != AVI_CONNECTION_CLOSED && (events & EPOLLOUT))
+    avi_connection_touch (self);
+}
+
+/* FALSE where the socket is full, or the connection has ended. */
+static gboolean
+avi_connection_write (AviConnection *self,
+                      AviSpan        bytes)
+{
+  gsize sent = 0;
+
+  while (sent < bytes.len)
+    {
+      ssize_t n = send (self->watch.fd, bytes.data + sent, bytes.len - sent, MSG_NOSIGNAL);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0 && errno == EAGAIN)
+        break;
+      if (n < 0)
+        {
+          avi_connection_close (self, avi_connection_system_error (errno));
+          return FALSE;
+        }
+      sent += (gsize) n;
+    }
+  avi_core_count (self->engine->core, AVI_COUNT_BYTES_SENT, sent);
+  if (self->unsent != NULL && sent > 0 && bytes.data == self->unsent->data)
+    g_byte_array_remove_range (self->unsent, 0, (guint) sent);
+  else if (self->unsent == NULL && sent < bytes.len)
+    {
+      self->unsent = g_byte_array_new ();
+      g_byte_array_append (self->unsent, bytes.data + sent, (guint) (bytes.len - sent));
+    }
+  return sent == bytes.len;
+}
+
+static void
+avi_connection_write_all (AviConnection *self)
+{
+  AviEngine *engine = self->engine;
+
+  if (self->unsent != NULL)
+    {
+      if (!avi_connection_write (self, AVI_SPAN (self->unsent->data, self->unsent->len)))
+        return;
+      g_clear_pointer (&self->unsent, g_byte_array_unref);
+    }
+  for (;;)
+    {
+      avi_writer_truncate (&engine->writer, 0);
+      if (!avi_link_transmit (self->link, &engine->writer, avi_loop_now (engine->loop)) || engine->writer.len == 0)
+        return;
+      if (!avi_connection_write (self, AVI_SPAN (engine->writer.data, engine->writer.len)))
+        return;
+    }
+}
+
+void
+avi_connection_flush (AviConnection *self)
+{
+  self->is_dirty = FALSE;
+  if (self->state != AVI_CONNECTION_HANDSHAKE && self->state != AVI_CONNECTION_OPEN)
+    return;
+  avi_connection_write_all (self);
+  if (self->state == AVI_CONNECTION_CLOSED)
+    return;
+  /* What transmit freed room for is told: WRITABLE. */
+  avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd,
+                  EPOLLIN | (self->unsent != NULL ? EPOLLOUT : 0u), avi_connection_ready, NULL);
+  avi_connection_update_timer (self);
+}
+
+gboolean
+avi_connection_is_flushed (AviConnection *self)
+{
+  return self->state == AVI_CONNECTION_CLOSED || (self->unsent == NULL && avi_link_is_flushed (self->link));
+}
+
+/* --- time --- */
+
+void
+avi_connection_update_timer (AviConnection *self)
+{
+  gint64 when = MIN (self->connect_deadline, MIN (self->identify_deadline, self->drain_deadline));
+
+  if (self->state == AVI_CONNECTION_CLOSED)
+    return;
+  if (self->state != AVI_CONNECTION_CONNECTING)
+    when = MIN (when, avi_link_deadline (self->link));
+  avi_loop_set_timer (self->engine->loop, &self->timer, when, avi_connection_timeout);
+}
+
+static void
+avi_connection_timeout (AviTimer *timer,
+                        gint64    now)
+{
+  AviConnection *self = AVI_CONTAINER_OF (timer, AviConnection, timer);
+
+  if (now >= self->connect_deadline)
+    {
+      avi_connection_close (self, g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout)",
+                                               (double) self->engine->settings->dial_timeout / G_USEC_PER_SEC));
+      return;
+    }
+  if (now >= self->drain_deadline)
+    {
+      avi_connection_close (self, NULL);
+      return;
+    }
+  if (now >= self->identify_deadline)
+    {
+      self->identify_deadline = G_MAXINT64;
+      avi_swarm_identified (self->engine->swarm, self);
+    }
+  if (self->state == AVI_CONNECTION_HANDSHAKE || self->state == AVI_CONNECTION_OPEN)
+    avi_connection_receive (self, AVI_SPAN_EMPTY);
+  avi_connection_update_timer (self);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviConnection: one TCP socket and the AviLink on it. It moves bytes between the two, tells the
+ * swarm of the connection's life and the streams' owners of their data. Nothing else knows all the
+ * layers; it knows nothing of what the streams carry.
+ *
+ *   CONNECTING → HANDSHAKE → OPEN → CLOSED, any state → CLOSED. It is freed after the round in which
+ *   it closed, so that callers up the stack may still look at its state.
+ */
+#pragma once
+
+#include "avi-engine-private.h"
+#include "link/avi-link.h"
+#include "protocols/avi-identify.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AviStreamOwner AviStreamOwner;
+typedef struct _AviDial        AviDial;
+typedef struct _AviPeerEntry   AviPeerEntry;
+
+typedef enum
+{
+  AVI_CONNECTION_CONNECTING,
+  AVI_CONNECTION_HANDSHAKE,
+  AVI_CONNECTION_OPEN,
+  AVI_CONNECTION_CLOSED
+} AviConnectionState;
+
+/* What a protocol does with its streams. `gone` comes exactly once, last, and frees the owner. */
+typedef struct
+{
+  const char *protocol;
+  /* The peer opened a stream: the owner for it, or NULL to reset it. */
+  AviStreamOwner *(*accept)   (AviConnection *connection, AviLinkStream *stream);
+  /* The peer took the protocol on a stream of ours. */
+  void            (*agreed)   (AviStreamOwner *owner, const char *protocol);
+  void            (*data)     (AviStreamOwner *owner, AviSpan data);
+  void            (*finished) (AviStreamOwner *owner);
+  void            (*writable) (AviStreamOwner *owner);
+  /* @refused: the peer does not speak the protocol. */
+  void            (*gone)     (AviStreamOwner *owner, gboolean refused);
+} AviStreamHandler;
+
+/* The head of every owner of a stream. */
+struct _AviStreamOwner
+{
+  const AviStreamHandler *handler;
+  AviConnection          *connection;
+  AviLinkStream          *stream;
+  GList                   link; /* in the connection's `owners` */
+};
+
+struct _AviConnection
+{
+  AviEngine         *engine;
+  AviConnectionState state;
+  AviWatch           watch;
+  AviTimer           timer;
+  AviLink           *link;
+  AviMultiaddr      *remote;
+  gboolean           inbound;
+  gboolean           read_paused; /* never for long: only while `unsent` is too large */
+  struct sockaddr_storage source; /* of an inbound one, for the limits */
+  gint64             connect_deadline;
+  AviDial           *dial;        /* whose attempt this is, until the handshake is done */
+  GByteArray        *unsent;      /* what the socket did not take */
+  GQueue             owners;      /* of AviStreamOwner */
+  GList              dirty_link;
+  gboolean           is_dirty;
+
+  /* From the handshake on; kept by the swarm. */
+  AviPeerId     peer;
+  AviPeerEntry *entry;
+  AviIdentify   info;
+  gboolean      identified;       /* the peer said who it is, or will not */
+  gboolean      draining;         /* not used for anything new; ends at drain_deadline */
+  gint64        identify_deadline;
+  gint64        drain_deadline;
+  gint64        since;            /* Unix µs */
+  gint64        round_trip;       /* µs, -1: not measured */
+  AviStreamOwner *ping;           /* the prober's stream */
+  char          *why_closed;
+};
+
+/* Begins to connect to @address (of a TCP socket). Errors: AVI_ERROR_LIMIT, or the system's. */
+AviConnection *avi_connection_dial   (AviEngine *engine, AviMultiaddr *address, const AviPeerId *expected, AviDial *dial, gint64 deadline, GError **error);
+/* Takes @fd, which the limits have admitted. */
+AviConnection *avi_connection_accept (AviEngine *engine, int fd, const struct sockaddr_storage *source, socklen_t len);
+/* At once; what is not sent is lost. @reason: (transfer full), NULL: we wanted it. */
+void           avi_connection_close  (AviConnection *self, GError *reason);
+/* Says GoAway, takes nothing new, closes @after µs from now, or as soon as the peer does. */
+void           avi_connection_drain  (AviConnection *self, gint64 after);
+void           avi_connection_free   (AviConnection *self);
+/* Sends what there is to send. Called after each round for the dirty ones. */
+void           avi_connection_flush  (AviConnection *self);
+gboolean       avi_connection_is_flushed (AviConnection *self);
+/* Recomputes when to call again: after one of the deadlines above was set. */
+void           avi_connection_update_timer (AviConnection *self);
+
+/* Opens a stream and gives it to @owner, whose handler is set. FALSE: nothing was opened, the owner
+ * is still the caller's. */
+gboolean       avi_connection_open_stream (AviConnection *self, const char *const *protocols, AviStreamOwner *owner, GError **error);
+
+/* On a stream, by its owner. `send` takes a reference; FALSE: WRITABLE follows. */
+gboolean       avi_stream_send    (AviStreamOwner *owner, GBytes *bytes);
+void           avi_stream_finish  (AviStreamOwner *owner);
+void           avi_stream_consume (AviStreamOwner *owner, gsize n);
+/* `gone` follows at once. */
+void           avi_stream_reset   (AviStreamOwner *owner);
+
+G_END_DECLS

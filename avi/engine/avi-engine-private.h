@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the parts of an engine share. Each part (listener, connection, dial, swarm, pub/sub, …) is a
+ * small type with its own file; they reach each other through the engine. One thread at a time.
+ */
+#pragma once
+
+#include "avi-core-private.h"
+#include "avi-engine.h"
+#include "avi-lan.h"
+#include "avi-limits.h"
+#include "avi-loop.h"
+#include "discovery/avi-local.h"
+#include "link/avi-noise.h"
+
+G_BEGIN_DECLS
+
+#define AVI_PROTOCOL_VERSION      "/avi/1.0.0"
+#define AVI_ENGINE_RECEIVE_BUFFER (256 * 1024) /* bytes of one read */
+#define AVI_ENGINE_WRITER_LIMIT   (256 * 1024) /* bytes of one write */
+
+typedef struct _AviConnection AviConnection;
+typedef struct _AviSwarm      AviSwarm;
+typedef struct _AviPubsub     AviPubsub;
+typedef struct _AviBootstrap  AviBootstrap;
+
+struct _AviEngine
+{
+  AviCore           *core;
+  const AviSettings *settings;
+  GMainContext      *context;
+  AviLoop           *loop;
+  AviRandom         *random;
+
+  /* Who we are, anew at each start but for the identity. */
+  AviPeerId       self_id;
+  guint8          boot_id[16];
+  AviNoiseStatic *statics;
+
+  /* The protocols that peers may open streams for; NULL-terminated. */
+  const char **protocols;
+
+  /* One buffer each for all connections: what is read goes up at once, what is written and not
+   * taken by the socket is copied out. */
+  guint8   *receive_buffer;
+  AviWriter writer;
+
+  AviLimits limits;
+
+  GPtrArray    *listeners; /* of AviListener */
+  AviSwarm     *swarm;
+  AviPubsub    *pubsub;
+  AviBootstrap *bootstrap;
+  AviLan       *lan;
+  AviLocal     *local;     /* NULL: switched off, or no runtime directory */
+  char         *lan_status;
+  char         *local_problem; /* or NULL */
+
+  /* Connections with something to send, flushed after each round; and those that have ended, freed
+   * when nobody up the stack can hold them any more. */
+  GQueue     dirty;        /* of AviConnection, by their `dirty_link` */
+  GPtrArray *graveyard;    /* of AviConnection */
+
+  gboolean stopping;       /* no new work */
+  gboolean hurry;          /* and no flush */
+  gboolean stopped;        /* the loop ends */
+  gint64   stop_deadline;
+  AviTimer stop_timer;
+};
+
+#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) - G_STRUCT_OFFSET (type, member)))
+
+/* One debug line with the fields AVI_PEER and AVI_CONNECTION; either may be NULL. */
+void avi_engine_log (const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* Listening addresses have changed: the snapshot, discovery and identify push follow. */
+void avi_engine_update_addresses (AviEngine *self);
+/* Our addresses as we tell peers: (transfer full) (element-type AviMultiaddr) */
+GPtrArray *avi_engine_get_addresses (AviEngine *self);
+
+G_END_DECLS

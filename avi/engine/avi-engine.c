@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "avi-engine.h"
+
+#include "avi-bootstrap.h"
+#include "avi-connection.h"
+#include "avi-error.h"
+#include "avi-last-port.h"
+#include "avi-listener.h"
+#include "avi-pubsub.h"
+#include "avi-services.h"
+#include "avi-swarm.h"
+#include "crypto/avi-crypto.h"
+
+/* The longest that a stop waits for what is queued to be sent. */
+#define STOP_FLUSH (500 * G_TIME_SPAN_MILLISECOND)
+
+void
+avi_engine_log (const AviPeerId    *peer,
+                const AviMultiaddr *remote,
+                const char         *format,
+                ...)
+{
+  g_autofree char *message = NULL;
+  g_autofree char *peer_text = NULL;
+  g_autofree char *remote_text = NULL;
+  va_list args;
+
+  if (g_log_writer_default_would_drop (G_LOG_LEVEL_DEBUG, G_LOG_DOMAIN))
+    return;
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+  peer_text = peer != NULL ? avi_peer_id_to_string (peer) : g_strdup ("");
+  remote_text = remote != NULL ? avi_multiaddr_to_string (remote) : g_strdup ("");
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, "AVI_PEER", peer_text, "AVI_CONNECTION", remote_text, "MESSAGE",
+                    "%s%s%s%s%s", peer_text, peer != NULL ? " " : "", remote_text, remote != NULL ? ": " : "", message);
+}
+
+/* --- after each round --- */
+
+static void
+avi_engine_after_round (gpointer user_data)
+{
+  AviEngine *self = user_data;
+  GList *link;
+
+  if (self->pubsub != NULL)
+    avi_pubsub_pump (self->pubsub);
+  /* What a flush makes dirty again waits for the next round, so that one cannot spin here. */
+  for (guint n = self->dirty.length; n > 0 && (link = g_queue_pop_head_link (&self->dirty)) != NULL; n--)
+    avi_connection_flush (link->data);
+  if (self->dirty.length > 0)
+    avi_loop_wake (self->loop);
+  while (self->graveyard->len > 0)
+    avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
+}
+
+/* --- addresses --- */
+
+static GPtrArray *
+avi_engine_get_listeners (AviEngine *self)
+{
+  GPtrArray *addresses = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
+
+  for (guint i = 0; i < self->listeners->len; i++)
+    g_ptr_array_add (addresses, avi_multiaddr_ref (avi_listener_get_address (g_ptr_array_index (self->listeners, i))));
+  return addresses;
+}
+
+GPtrArray *
+avi_engine_get_addresses (AviEngine *self)
+{
+  return avi_lan_get_addresses (self->lan, TRUE);
+}
+
+static void
+avi_engine_show_addresses (AviEngine *self,
+                           GPtrArray *addresses)
+{
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto(GStrv) texts = NULL;
+
+  for (guint i = 0; i < addresses->len; i++)
+    {
+      g_autoptr(AviMultiaddr) full = avi_multiaddr_with_peer (g_ptr_array_index (addresses, i), &self->self_id);
+      g_autofree char *text = avi_multiaddr_to_string (full);
+
+      g_strv_builder_add (builder, text);
+    }
+  texts = g_strv_builder_end (builder);
+  avi_core_set_addresses (self->core, texts);
+}
+
+/* --- discovery --- */
+
+static void
+avi_engine_update_status (AviEngine *self)
+{
+  g_autofree char *text = g_strdup_printf ("%s%s%s", self->lan_status != NULL ? self->lan_status : "starting",
+                                           self->local_problem != NULL ? "; " : "",
+                                           self->local_problem != NULL ? self->local_problem : "");
+
+  avi_core_set_status (self->core, text);
+}
+
+static void
+avi_engine_publish_local (AviEngine *self,
+                          GPtrArray *addresses)
+{
+  g_autoptr(GPtrArray) loopback = g_ptr_array_new ();
+  g_autoptr(GError) error = NULL;
+
+  if (self->local == NULL)
+    return;
+  for (guint i = 0; i < addresses->len; i++)
+    if (avi_multiaddr_is_loopback (g_ptr_array_index (addresses, i)))
+      g_ptr_array_add (loopback, g_ptr_array_index (addresses, i));
+  if (!avi_local_publish (self->local, self->settings->name, self->boot_id, loopback, &error))
+    {
+      avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
+      g_free (self->local_problem);
+      self->local_problem = g_strdup (error->message);
+      avi_engine_update_status (self);
+    }
+}
+
+void
+avi_engine_update_addresses (AviEngine *self)
+{
+  g_autoptr(GPtrArray) addresses = avi_engine_get_addresses (self);
+
+  avi_engine_show_addresses (self, addresses);
+  avi_engine_publish_local (self, addresses);
+  avi_swarm_push_identify (self->swarm);
+}
+
+static void
+avi_engine_lan_found (gpointer         user_data,
+                      const AviPeerId *peer,
+                      GPtrArray       *addresses)
+{
+  AviEngine *self = user_data;
+
+  avi_swarm_found (self->swarm, peer, NULL, addresses, AVI_SOURCE_MDNS);
+}
+
+static void
+avi_engine_lan_gone (gpointer         user_data,
+                     const AviPeerId *peer)
+{
+  AviEngine *self = user_data;
+
+  avi_swarm_lost (self->swarm, peer, AVI_SOURCE_MDNS);
+}
+
+static void
+avi_engine_network_changed (gpointer user_data)
+{
+  AviEngine *self = user_data;
+
+  if (self->stopping || self->lan == NULL)
+    return;
+  avi_engine_log (NULL, NULL, "the network changed");
+  avi_engine_update_addresses (self);
+  avi_swarm_forgive (self->swarm);
+  avi_bootstrap_forgive (self->bootstrap);
+}
+
+static void
+avi_engine_lan_status (gpointer    user_data,
+                       const char *text)
+{
+  AviEngine *self = user_data;
+
+  g_free (self->lan_status);
+  self->lan_status = g_strdup (text);
+  avi_engine_update_status (self);
+}
+
+static void
+avi_engine_local_found (gpointer         user_data,
+                        const AviPeerId *peer,
+                        const char      *name,
+                        GPtrArray       *addresses)
+{
+  AviEngine *self = user_data;
+
+  avi_swarm_found (self->swarm, peer, name, addresses, AVI_SOURCE_LOCAL);
+}
+
+static void
+avi_engine_local_gone (gpointer         user_data,
+                       const AviPeerId *peer)
+{
+  AviEngine *self = user_data;
+
+  avi_swarm_lost (self->swarm, peer, AVI_SOURCE_LOCAL);
+}
+
+static void
+avi_engine_start_discovery (AviEngine *self)
+{
+  static const AviLanCallbacks callbacks = {
+    .found = avi_engine_lan_found,
+    .gone = avi_engine_lan_gone,
+    .network = avi_engine_network_changed,
+    .status = avi_engine_lan_status,
+  };
+  g_autoptr(GPtrArray) listeners = avi_engine_get_listeners (self);
+  g_autoptr(GError) error = NULL;
+
+  self->lan = avi_lan_new (self->loop, self->settings->mdns, &self->self_id, &callbacks, self);
+  avi_lan_set_listeners (self->lan, listeners);
+  if (self->settings->local)
+    {
+      self->local = avi_local_new (NULL, &self->self_id, avi_engine_local_found, avi_engine_local_gone, self, &error);
+      if (self->local == NULL)
+        {
+          avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
+          self->local_problem = g_strdup (error->message);
+        }
+    }
+  avi_engine_update_status (self);
+  avi_engine_update_addresses (self);
+}
+
+/* --- listening --- */
+
+/* With no IPv6 here the wildcard of IPv6 is nothing to fail for, as long as something listens. */
+static gboolean
+avi_engine_may_skip (const char   *text,
+                     const GError *error)
+{
+  return g_str_has_prefix (text, "/ip6/::/") && g_error_matches (error, AVI_ERROR, AVI_ERROR_NOT_FOUND);
+}
+
+static gboolean
+avi_engine_listen_on (AviEngine  *self,
+                      const char *text,
+                      guint16     port,
+                      GError    **error)
+{
+  g_autoptr(AviMultiaddr) address = avi_multiaddr_parse (text, error);
+  AviListener *listener;
+
+  if (address == NULL)
+    {
+      g_prefix_error (error, "Cannot listen on “%s”: ", text);
+      return FALSE;
+    }
+  listener = avi_listener_new (self, address, port, error);
+  if (listener != NULL)
+    g_ptr_array_add (self->listeners, listener);
+  return listener != NULL;
+}
+
+/* @port: for those addresses that leave it open; 0: the first such gets any, the others the same
+ * one where it is free. */
+static gboolean
+avi_engine_listen (AviEngine *self,
+                   guint16    port,
+                   GError   **error)
+{
+  g_autoptr(GError) skipped = NULL;
+
+  for (guint i = 0; self->settings->listen[i] != NULL; i++)
+    {
+      const char *text = self->settings->listen[i];
+      g_autoptr(GError) local = NULL;
+
+      if (port == 0 && self->listeners->len > 0)
+        port = avi_listener_get_port (g_ptr_array_index (self->listeners, 0));
+      if (avi_engine_listen_on (self, text, port, &local)
+          || (g_error_matches (local, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS) && self->listeners->len > 0
+              && g_str_has_suffix (text, "/tcp/0") && avi_engine_listen_on (self, text, 0, NULL)))
+        continue;
+      if (!avi_engine_may_skip (text, local))
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
+        }
+      g_clear_error (&skipped);
+      skipped = g_steal_pointer (&local);
+    }
+  if (self->listeners->len == 0 && skipped != NULL)
+    g_propagate_error (error, g_steal_pointer (&skipped));
+  return error == NULL || *error == NULL;
+}
+
+static gboolean
+avi_engine_start_listening (AviEngine *self,
+                            GError   **error)
+{
+  gboolean keeps_port = self->settings->identity_file != NULL;
+  guint16 port = keeps_port ? avi_last_port_load (&self->self_id) : 0;
+
+  if (port != 0)
+    {
+      g_autoptr(GError) taken = NULL;
+
+      if (avi_engine_listen (self, port, &taken))
+        return TRUE;
+      avi_engine_log (NULL, NULL, "not the port of last time: %s", taken->message);
+      g_ptr_array_set_size (self->listeners, 0);
+    }
+  if (!avi_engine_listen (self, 0, error))
+    return FALSE;
+  if (keeps_port && self->listeners->len > 0)
+    avi_last_port_save (&self->self_id, avi_listener_get_port (g_ptr_array_index (self->listeners, 0)));
+  return TRUE;
+}
+
+/* --- commands --- */
+
+static void
+avi_engine_finish_stop (AviEngine *self)
+{
+  self->stopped = TRUE;
+}
+
+static void
+avi_engine_check_flushed (AviTimer *timer,
+                          gint64    now)
+{
+  AviEngine *self = AVI_CONTAINER_OF (timer, AviEngine, stop_timer);
+
+  if (self->hurry || now >= self->stop_deadline || avi_swarm_is_flushed (self->swarm))
+    avi_engine_finish_stop (self);
+  else
+    avi_loop_set_timer (self->loop, timer, now + 5 * G_TIME_SPAN_MILLISECOND, avi_engine_check_flushed);
+}
+
+static void
+avi_engine_begin_stop (AviEngine *self)
+{
+  gint64 now = avi_loop_now (self->loop);
+
+  if (self->stopping)
+    return;
+  self->stopping = TRUE;
+  self->stop_deadline = now + STOP_FLUSH;
+  /* Messages published just before the stop are still in the router. */
+  avi_pubsub_pump (self->pubsub);
+  avi_lan_goodbye (self->lan);
+  g_clear_pointer (&self->local, avi_local_free);
+  avi_swarm_say_goodbye (self->swarm);
+  avi_loop_set_timer (self->loop, &self->stop_timer, now, avi_engine_check_flushed);
+}
+
+static void
+avi_engine_cancel (AviEngine *self,
+                   AviCall   *call)
+{
+  avi_swarm_cancel (self->swarm, call);
+  avi_pubsub_cancel (self->pubsub, call);
+}
+
+static void
+avi_engine_obey (AviEngine  *self,
+                 AviCommand *command)
+{
+  if (self->stopping && command->type != AVI_COMMAND_HURRY)
+    {
+      if (command->type != AVI_COMMAND_CANCEL)
+        avi_core_answer (self->core, command->call, -1, NULL,
+                         g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
+      return;
+    }
+  switch (command->type)
+    {
+    case AVI_COMMAND_STOP:
+      avi_engine_begin_stop (self);
+      break;
+
+    case AVI_COMMAND_HURRY:
+      self->hurry = TRUE;
+      break;
+
+    case AVI_COMMAND_DIAL:
+      avi_swarm_dial (self->swarm, command->text, command->call);
+      break;
+
+    case AVI_COMMAND_DISCOVER:
+      avi_lan_query (self->lan);
+      if (self->local != NULL)
+        avi_local_scan (self->local);
+      avi_swarm_forgive (self->swarm);
+      break;
+
+    case AVI_COMMAND_WAIT_FOR_SUBSCRIBERS:
+      avi_pubsub_wait (self->pubsub, command->text, command->number, command->call);
+      break;
+
+    case AVI_COMMAND_CANCEL:
+      avi_engine_cancel (self, command->call);
+      break;
+
+    case AVI_COMMAND_SUBSCRIBE:
+      avi_pubsub_subscribe (self->pubsub, command->text);
+      break;
+
+    case AVI_COMMAND_UNSUBSCRIBE:
+      avi_pubsub_unsubscribe (self->pubsub, command->text);
+      break;
+
+    case AVI_COMMAND_PUBLISH:
+      avi_pubsub_publish (self->pubsub, command->text, command->data, command->echo, command->call);
+      break;
+    }
+}
+
+static void
+avi_engine_woken (gpointer user_data)
+{
+  AviEngine *self = user_data;
+  AviCommand *next;
+
+  /* Before the engine is up, and after it has gone, commands wait for those who answer them. */
+  if (self->swarm == NULL || self->stopped)
+    return;
+  for (AviCommand *command = avi_core_take_commands (self->core); command != NULL; command = next)
+    {
+      next = command->next;
+      avi_engine_obey (self, command);
+      avi_command_free (command);
+    }
+}
+
+void
+avi_engine_wake (AviEngine *self)
+{
+  if (self->loop != NULL)
+    avi_loop_wake (self->loop);
+}
+
+/* --- life --- */
+
+AviEngine *
+avi_engine_new (AviCore           *core,
+                const AviSettings *settings)
+{
+  AviEngine *self = g_new0 (AviEngine, 1);
+
+  avi_crypto_init ();
+  self->core = core;
+  self->settings = settings;
+  self->random = avi_random_system ();
+  self->self_id = *avi_key_pair_get_peer_id (settings->identity);
+  self->random->fill (self->random, self->boot_id, sizeof self->boot_id);
+  self->statics = avi_noise_static_new (settings->identity, self->random);
+  self->protocols = avi_services_list ();
+  self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_listener_free);
+  self->graveyard = g_ptr_array_new ();
+  self->receive_buffer = g_malloc (AVI_ENGINE_RECEIVE_BUFFER);
+  avi_writer_init (&self->writer, AVI_ENGINE_WRITER_LIMIT);
+  avi_limits_init (&self->limits, core, settings);
+  self->context = g_main_context_new ();
+  self->loop = avi_loop_new (self->context, avi_engine_woken, self);
+  if (self->loop != NULL)
+    avi_loop_set_after_round (self->loop, avi_engine_after_round, self);
+  return self;
+}
+
+static void
+avi_engine_start (AviEngine *self)
+{
+  self->swarm = avi_swarm_new (self);
+  self->pubsub = avi_pubsub_new (self);
+  avi_engine_start_discovery (self);
+  avi_bootstrap_start (self->bootstrap);
+}
+
+static void
+avi_engine_end (AviEngine *self)
+{
+  self->stopping = TRUE;
+  g_clear_pointer (&self->local, avi_local_free);
+  g_clear_pointer (&self->bootstrap, avi_bootstrap_free);
+  avi_swarm_stop (self->swarm);
+  g_clear_pointer (&self->pubsub, avi_pubsub_free);
+  g_clear_pointer (&self->swarm, avi_swarm_free);
+  g_clear_pointer (&self->lan, avi_lan_free);
+  g_ptr_array_set_size (self->listeners, 0);
+  avi_loop_clear_timer (self->loop, &self->stop_timer);
+  while (self->graveyard->len > 0)
+    avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
+  avi_core_set_status (self->core, "not running");
+  avi_core_set_addresses (self->core, (char *[]) { NULL });
+}
+
+void
+avi_engine_run (AviEngine *self)
+{
+  GError *error = NULL;
+
+  g_main_context_push_thread_default (self->context);
+  if (self->loop == NULL)
+    g_set_error_literal (&error, AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left");
+  else
+    self->bootstrap = avi_bootstrap_new (self, &error);
+  if (self->bootstrap != NULL && avi_engine_start_listening (self, &error))
+    {
+      avi_engine_start (self);
+      if (avi_core_started (self->core, NULL))
+        {
+          avi_engine_woken (self);
+          while (!self->stopped)
+            g_main_context_iteration (self->context, TRUE);
+        }
+      else
+        avi_lan_goodbye (self->lan);
+      avi_engine_end (self);
+    }
+  else
+    {
+      avi_core_started (self->core, error);
+      g_ptr_array_set_size (self->listeners, 0);
+      g_clear_pointer (&self->bootstrap, avi_bootstrap_free);
+    }
+  avi_core_stopped (self->core, NULL);
+  /* What GIO still has under way was cancelled, and ends here. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (self->context);
+}
+
+void
+avi_engine_free (AviEngine *self)
+{
+  avi_limits_clear (&self->limits);
+  avi_writer_clear (&self->writer);
+  avi_noise_static_unref (self->statics);
+  g_clear_pointer (&self->loop, avi_loop_free);
+  g_main_context_unref (self->context);
+  g_ptr_array_unref (self->listeners);
+  g_ptr_array_unref (self->graveyard);
+  g_free (self->receive_buffer);
+  g_free (self->protocols);
+  g_free (self->lan_status);
+  g_free (self->local_problem);
+  g_free (self);
+}

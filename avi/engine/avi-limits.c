@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "avi-limits.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "avi-error.h"
+
+void
+avi_limits_init (AviLimits         *self,
+                 AviCore           *core,
+                 const AviSettings *settings)
+{
+  self->core = core;
+  self->max_connections = settings->max_connections;
+  self->max_per_address = settings->max_connections_per_address;
+  self->max_pending = settings->max_pending;
+  self->max_dials = settings->max_dials;
+  self->per_address = g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+}
+
+void
+avi_limits_clear (AviLimits *self)
+{
+  g_clear_pointer (&self->per_address, g_hash_table_unref);
+}
+
+/* The address without its port. An IPv6 host has its whole /64 to choose from, and counts as one. */
+static GBytes *
+avi_limits_get_key (const struct sockaddr *source)
+{
+  if (source->sa_family == AF_INET6)
+    {
+      const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) source;
+      gsize len = IN6_IS_ADDR_LINKLOCAL (&in6->sin6_addr) || IN6_IS_ADDR_V4MAPPED (&in6->sin6_addr) ? 16 : 8;
+
+      return g_bytes_new (&in6->sin6_addr, len);
+    }
+  return g_bytes_new (&((const struct sockaddr_in *) source)->sin_addr, 4);
+}
+
+static gboolean
+avi_limits_refuse (AviLimits  *self,
+                   AviCount    count,
+                   const char *property,
+                   guint       limit,
+                   const char *by_whom,
+                   GError    **error)
+{
+  avi_core_count (self->core, count, 1);
+  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%s is reached: %u of %u are in use%s%s", property, limit, limit,
+               by_whom != NULL ? ", all by " : "", by_whom != NULL ? by_whom : "");
+  return FALSE;
+}
+
+gboolean
+avi_limits_accept (AviLimits             *self,
+                   const struct sockaddr *source,
+                   GError               **error)
+{
+  g_autoptr(GBytes) key = avi_limits_get_key (source);
+  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (self->per_address, key));
+
+  if (self->n_connections >= self->max_connections)
+    return avi_limits_refuse (self, AVI_COUNT_REFUSED_TOTAL, "max-connections", self->max_connections, NULL, error);
+  if (self->n_pending >= self->max_pending)
+    return avi_limits_refuse (self, AVI_COUNT_REFUSED_PENDING, "max-pending", self->max_pending, NULL, error);
+  if (n >= self->max_per_address)
+    {
+      g_autoptr(AviMultiaddr) address = avi_multiaddr_from_sockaddr (source);
+      g_autofree char *text = avi_multiaddr_to_string (address);
+
+      return avi_limits_refuse (self, AVI_COUNT_REFUSED_PER_ADDRESS, "max-connections-per-address",
+                                self->max_per_address, text, error);
+    }
+  g_hash_table_replace (self->per_address, g_steal_pointer (&key), GUINT_TO_POINTER (n + 1));
+  self->n_connections++;
+  self->n_pending++;
+  return TRUE;
+}
+
+gboolean
+avi_limits_dial (AviLimits *self,
+                 GError   **error)
+{
+  if (self->n_connections >= self->max_connections)
+    return avi_limits_refuse (self, AVI_COUNT_REFUSED_TOTAL, "max-connections", self->max_connections, NULL, error);
+  self->n_connections++;
+  self->n_dials++;
+  return TRUE;
+}
+
+void
+avi_limits_handshake_done (AviLimits *self,
+                           gboolean   inbound)
+{
+  if (inbound)
+    self->n_pending--;
+  else
+    self->n_dials--;
+}
+
+void
+avi_limits_close (AviLimits             *self,
+                  const struct sockaddr *source,
+                  gboolean               inbound,
+                  gboolean               pending)
+{
+  self->n_connections--;
+  if (pending)
+    avi_limits_handshake_done (self, inbound);
+  if (inbound)
+    {
+      g_autoptr(GBytes) key = avi_limits_get_key (source);
+      guint n = GPOINTER_TO_UINT (g_hash_table_lookup (self->per_address, key));
+
+      if (n <= 1)
+        g_hash_table_remove (self->per_address, key);
+      else
+        g_hash_table_replace (self->per_address, g_steal_pointer (&key), GUINT_TO_POINTER (n - 1));
+    }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviPubsub: the router (AviGossipsub) as the engine drives it: one stream of ours to each peer,
+ * the peers' streams to us, signatures, and what comes of it for the program.
+ */
+#pragma once
+
+#include "avi-peer-entry.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+
+G_BEGIN_DECLS
+
+AviPubsub *avi_pubsub_new    (AviEngine *engine);
+void       avi_pubsub_free   (AviPubsub *self);
+
+/* @entry's main connection is new. @moved: the peer is the same running program as before, and what
+ * is known of its subscriptions still holds. */
+void       avi_pubsub_attach (AviPubsub *self, AviPeerEntry *entry, gboolean moved);
+void       avi_pubsub_detach (AviPubsub *self, AviPeerEntry *entry);
+/* Sends what the router has to send and tells what it has to tell. Called after each round. */
+void       avi_pubsub_pump   (AviPubsub *self);
+
+void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
+void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
+void       avi_pubsub_publish     (AviPubsub *self, const char *topic, GBytes *data, gboolean echo, AviCall *call);
+void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);
+void       avi_pubsub_cancel      (AviPubsub *self, AviCall *call);
+
+G_END_DECLS

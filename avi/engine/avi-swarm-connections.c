@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which of a peer's connections is used. A connection takes part once it is identified. Every node
+ * of Avi says its boot id, by which two connections with one run of a program are told from those
+ * with two runs:
+ *
+ *   same boot, opposite directions   the one dialled by the smaller peer id stays, the other is drained
+ *   same boot, same direction        the newer stays, the other is drained
+ *   another boot                     the peer restarted: the newer replaces the older whole, unless the
+ *                                    older still answers a ping: then two nodes have one key
+ *   no boot id                       both stay, the first is used
+ */
+#include "config.h"
+
+#include "avi-error.h"
+#include "avi-pubsub.h"
+#include "avi-services.h"
+#include "avi-swarm-private.h"
+
+#define DRAIN_TIME    (2 * G_USEC_PER_SEC)
+#define PROBE_TIME    (1 * G_USEC_PER_SEC)  /* for the older connection to show that it lives */
+#define REFUSE_TIME   (60 * G_USEC_PER_SEC) /* after an identity conflict */
+
+typedef enum
+{
+  RELATION_SAME_BOOT,
+  RELATION_OTHER_BOOT,
+  RELATION_UNKNOWN
+} Relation;
+
+static Relation
+avi_swarm_relate (const AviConnection *one,
+                  const AviConnection *two)
+{
+  if (!one->info.has_boot_id || !two->info.has_boot_id)
+    return RELATION_UNKNOWN;
+  return memcmp (one->info.boot_id, two->info.boot_id, AVI_BOOT_ID_LEN) == 0 ? RELATION_SAME_BOOT
+                                                                             : RELATION_OTHER_BOOT;
+}
+
+/* --- a connection comes --- */
+
+static gboolean
+avi_swarm_refuse_own_key (AviSwarm      *self,
+                          AviConnection *connection,
+                          GError       **error)
+{
+  AviEngine *engine = self->engine;
+  gint64 now = avi_loop_now (engine->loop);
+
+  g_set_error (error, AVI_ERROR, AVI_ERROR_SECURITY, "another node has this node's key%s%s",
+               engine->settings->identity_file != NULL ? ", from " : "",
+               engine->settings->identity_file != NULL ? engine->settings->identity_file : "");
+  if (self->own_conflict_told == 0 || now - self->own_conflict_told >= REFUSE_TIME)
+    {
+      AviPeerEntry *ours = avi_peer_entry_new (self, &engine->self_id);
+      g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (ours);
+      AviEvent *event = avi_event_new_for_peer (AVI_EVENT_IDENTITY_CONFLICT, info);
+      g_auto(GStrv) addresses = avi_core_dup_addresses (engine->core);
+
+      self->own_conflict_told = now;
+      event->addresses[0] = g_strdup (addresses[0] != NULL ? addresses[0] : "");
+      event->addresses[1] = avi_multiaddr_to_string (connection->remote);
+      avi_core_count (engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
+      avi_core_push (engine->core, event);
+      avi_peer_entry_free (ours);
+    }
+  return FALSE;
+}
+
+gboolean
+avi_swarm_admit (AviSwarm      *self,
+                 AviConnection *connection,
+                 GError       **error)
+{
+  AviEngine *engine = self->engine;
+  gint64 now = avi_loop_now (engine->loop);
+  gboolean is_new;
+  AviPeerEntry *entry;
+
+  if (engine->stopping)
+    {
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_CLOSED, "this device stops");
+      return FALSE;
+    }
+  if (avi_peer_id_equal (&connection->peer, &engine->self_id))
+    return avi_swarm_refuse_own_key (self, connection, error);
+  is_new = avi_swarm_lookup (self, &connection->peer) == NULL;
+  entry = avi_swarm_ensure (self, &connection->peer);
+  if (entry == NULL)
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%d peers are connected, no more are kept", AVI_SWARM_MAX_PEERS);
+      return FALSE;
+    }
+  if (entry->refuse_until > now)
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s: this one is refused for %d s",
+                   entry->id_text, (int) ((entry->refuse_until - now) / G_USEC_PER_SEC) + 1);
+      return FALSE;
+    }
+  if (entry->connections->len >= engine->settings->max_connections_per_peer)
+    {
+      avi_core_count (engine->core, AVI_COUNT_REFUSED_PER_PEER, 1);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "max-connections-per-peer is reached: %s has %u of %u",
+                   entry->id_text, entry->connections->len, engine->settings->max_connections_per_peer);
+      return FALSE;
+    }
+  connection->entry = entry;
+  g_ptr_array_add (entry->connections, connection);
+  entry->was_inbound |= connection->inbound;
+  if (!connection->inbound)
+    avi_addresses_note (entry->addresses, connection->remote, NULL);
+  if (is_new)
+    avi_swarm_tell (self, entry, AVI_EVENT_PEER_DISCOVERED);
+  avi_identify_service_ask (connection);
+  avi_ping_service_start (connection);
+  return TRUE;
+}
+
+/* --- one becomes the one in use --- */
+
+/* @moved: from another connection with the same running program. */
+static void
+avi_swarm_promote (AviSwarm      *self,
+                   AviPeerEntry  *entry,
+                   AviConnection *connection,
+                   gboolean       moved)
+{
+  gboolean was_connected = entry->main != NULL;
+
+  if (!was_connected && entry->is_avi)
+    {
+      entry->counted = TRUE;
+      self->n_connected++;
+    }
+  entry->main = connection;
+  entry->failures = 0;
+  entry->round_trip = connection->round_trip;
+  g_clear_pointer (&entry->last_error, g_free);
+  avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
+  avi_engine_log (&entry->id, connection->remote, "%s connection is in use", connection->inbound ? "this inbound" : "this outbound");
+  avi_pubsub_attach (self->engine->pubsub, entry, moved);
+  avi_swarm_tell (self, entry, was_connected ? AVI_EVENT_PEER_CHANGED : AVI_EVENT_PEER_CONNECTED);
+  avi_swarm_answer_calls (self, entry, NULL);
+}
+
+/* Of two connections with one run of the peer: the one that both ends keep. */
+static AviConnection *
+avi_swarm_choose (AviSwarm      *self,
+                  AviPeerEntry  *entry,
+                  AviConnection *older,
+                  AviConnection *newer)
+{
+  gboolean we_dial = avi_peer_id_compare (&self->engine->self_id, &entry->id) < 0;
+
+  if (older->inbound == newer->inbound)
+    return newer;
+  return older->inbound == !we_dial ? older : newer;
+}
+
+static void
+avi_swarm_probe_timeout (AviTimer *timer,
+                         gint64    now)
+{
+  AviPeerEntry *entry = AVI_CONTAINER_OF (timer, AviPeerEntry, probe_timer);
+
+  if (entry->challenger != NULL && entry->main != NULL)
+    avi_connection_close (entry->main, g_error_new_literal (AVI_ERROR, AVI_ERROR_TIMEOUT,
+                                                            "the peer restarted, and is silent on this connection"));
+}
+
+/* A connection of another boot: does the one in use still live? */
+static void
+avi_swarm_challenge (AviSwarm      *self,
+                     AviPeerEntry  *entry,
+                     AviConnection *connection)
+{
+  AviConnection *before = entry->challenger;
+
+  entry->challenger = connection;
+  if (before != NULL && before != connection)
+    avi_connection_close (before, NULL);
+  entry->probe_started = avi_loop_now (self->engine->loop);
+  avi_loop_set_timer (self->engine->loop, &entry->probe_timer, entry->probe_started + PROBE_TIME, avi_swarm_probe_timeout);
+  avi_ping_service_probe (entry->main);
+}
+
+/* Main lives, and so does the challenger: two nodes have one key. */
+static void
+avi_swarm_declare_conflict (AviSwarm     *self,
+                            AviPeerEntry *entry)
+{
+  AviConnection *challenger = g_steal_pointer (&entry->challenger);
+  g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (entry);
+  AviEvent *event = avi_event_new_for_peer (AVI_EVENT_IDENTITY_CONFLICT, info);
+
+  event->addresses[0] = avi_multiaddr_to_string (entry->main->remote);
+  event->addresses[1] = avi_multiaddr_to_string (challenger->remote);
+  entry->probe_started = 0;
+  entry->refuse_until = avi_loop_now (self->engine->loop) + REFUSE_TIME;
+  avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
+  avi_core_count (self->engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
+  avi_core_push (self->engine->core, event);
+  avi_connection_close (challenger, g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
+}
+
+static gboolean
+avi_swarm_is_full (AviSwarm     *self,
+                   AviPeerEntry *entry)
+{
+  return entry->is_avi && entry->main == NULL && self->n_connected >= self->engine->settings->max_peers;
+}
+
+/* @connection is identified: where does it stand? */
+static void
+avi_swarm_settle (AviSwarm      *self,
+                  AviPeerEntry  *entry,
+                  AviConnection *connection)
+{
+  AviConnection *keep;
+
+  if (avi_swarm_is_full (self, entry))
+    {
+      avi_connection_close (connection, g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
+                                                     self->n_connected, self->engine->settings->max_peers));
+      return;
+    }
+  if (entry->main == NULL)
+    {
+      avi_swarm_promote (self, entry, connection, FALSE);
+      return;
+    }
+  switch (avi_swarm_relate (entry->main, connection))
+    {
+    case RELATION_SAME_BOOT:
+      keep = avi_swarm_choose (self, entry, entry->main, connection);
+      avi_connection_drain (keep == connection ? entry->main : connection, DRAIN_TIME);
+      if (keep == connection)
+        avi_swarm_promote (self, entry, connection, TRUE);
+      break;
+
+    case RELATION_OTHER_BOOT:
+      avi_swarm_challenge (self, entry, connection);
+      break;
+
+    case RELATION_UNKNOWN:
+      break;
+    }
+}
+
+/* The addresses that the peer tells of itself; loopback says something only on this machine. */
+static void
+avi_swarm_learn_addresses (AviSwarm      *self,
+                           AviPeerEntry  *entry,
+                           AviConnection *connection,
+                           GPtrArray     *addresses)
+{
+  g_autoptr(GPtrArray) good = g_ptr_array_new ();
+  gboolean local = avi_multiaddr_is_loopback (connection->remote);
+
+  for (guint i = 0; i < addresses->len; i++)
+    {
+      AviMultiaddr *address = g_ptr_array_index (addresses, i);
+
+      if (local || !avi_multiaddr_is_loopback (address))
+        g_ptr_array_add (good, address);
+      else
+        avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, 1);
+    }
+  avi_addresses_replace (entry->addresses, AVI_SOURCE_IDENTIFY, good);
+}
+
+static void
+avi_swarm_keep_identify (AviConnection     *connection,
+                         const AviIdentify *info)
+{
+  AviIdentify *kept = &connection->info;
+
+  if (info->protocols != NULL)
+    {
+      g_strfreev (kept->protocols);
+      kept->protocols = g_strdupv (info->protocols);
+    }
+  if (info->has_boot_id)
+    {
+      kept->has_boot_id = TRUE;
+      memcpy (kept->boot_id, info->boot_id, sizeof kept->boot_id);
+    }
+}
+
+void
+avi_swarm_take_identify (AviSwarm          *self,
+                         AviConnection     *connection,
+                         const AviIdentify *info)
+{
+  AviPeerEntry *entry = connection->entry;
+
+  if (connection->state != AVI_CONNECTION_OPEN || entry == NULL)
+    return;
+  avi_swarm_keep_identify (connection, info);
+  if (entry->main == NULL || !connection->identified)
+    avi_peer_entry_learn (entry, info);
+  if (info->listen_addresses != NULL)
+    avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
+  if (connection->identified)
+    avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
+  else
+    avi_swarm_identified (self, connection);
+}
+
+void
+avi_swarm_identified (AviSwarm      *self,
+                      AviConnection *connection)
+{
+  if (connection->identified || connection->entry == NULL || connection->state != AVI_CONNECTION_OPEN)
+    return;
+  connection->identified = TRUE;
+  connection->identify_deadline = G_MAXINT64;
+  if (!connection->draining)
+    avi_swarm_settle (self, connection->entry, connection);
+}
+
+void
+avi_swarm_pong (AviSwarm      *self,
+                AviConnection *connection,
+                gint64         round_trip)
+{
+  AviPeerEntry *entry = connection->entry;
+  gint64 change;
+
+  connection->round_trip = round_trip;
+  if (entry == NULL || entry->main != connection)
+    return;
+  entry->last_seen = avi_loop_now (self->engine->loop);
+  if (entry->challenger != NULL && entry->last_seen - round_trip >= entry->probe_started)
+    {
+      avi_swarm_declare_conflict (self, entry);
+      return;
+    }
+  /* The snapshot always follows; the program is woken for a change that matters. */
+  change = ABS (round_trip - entry->round_trip);
+  if (entry->round_trip < 0 || (change > 1000 && change * 4 > entry->round_trip))
+    {
+      entry->round_trip = round_trip;
+      avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
+    }
+  else
+    avi_swarm_tell (self, entry, AVI_EVENT_CALL);
+}
+
+/* --- a connection goes --- */
+
+/* Of those left, the one to use; NULL: none is identified. */
+static AviConnection *
+avi_swarm_find_successor (AviPeerEntry *entry)
+{
+  AviConnection *found = entry->challenger;
+
+  for (guint i = 0; found == NULL && i < entry->connections->len; i++)
+    {
+      AviConnection *connection = g_ptr_array_index (entry->connections, i);
+
+      if (connection->identified && !connection->draining)
+        found = connection;
+    }
+  return found;
+}
+
+static void
+avi_swarm_disconnected (AviSwarm      *self,
+                        AviPeerEntry  *entry,
+                        AviConnection *connection)
+{
+  if (entry->counted)
+    self->n_connected--;
+  entry->counted = FALSE;
+  entry->main = NULL;
+  g_free (entry->last_error);
+  entry->last_error = g_strdup (connection->why_closed);
+  avi_pubsub_detach (self->engine->pubsub, entry);
+  avi_swarm_tell (self, entry, AVI_EVENT_PEER_DISCONNECTED);
+}
+
+/* The one in use has ended, or will take nothing new. */
+static void
+avi_swarm_replace_main (AviSwarm      *self,
+                        AviPeerEntry  *entry,
+                        AviConnection *ended)
+{
+  AviConnection *successor = avi_swarm_find_successor (entry);
+
+  avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
+  entry->challenger = NULL;
+  entry->probe_started = 0;
+  if (successor != NULL && avi_swarm_relate (ended, successor) != RELATION_OTHER_BOOT)
+    {
+      avi_swarm_promote (self, entry, successor, TRUE);
+      return;
+    }
+  avi_swarm_disconnected (self, entry, ended);
+  if (successor != NULL)
+    avi_swarm_promote (self, entry, successor, FALSE);
+}
+
+void
+avi_swarm_closed (AviSwarm      *self,
+                  AviConnection *connection)
+{
+  AviPeerEntry *entry = connection->entry;
+
+  if (entry == NULL)
+    return;
+  g_ptr_array_remove (entry->connections, connection);
+  if (entry->challenger == connection)
+    {
+      entry->challenger = NULL;
+      entry->probe_started = 0;
+      avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
+    }
+  if (entry->main == connection)
+    avi_swarm_replace_main (self, entry, connection);
+  else if (entry->main == NULL && entry->connections->len == 0)
+    {
+      g_free (entry->last_error);
+      entry->last_error = g_strdup (connection->why_closed);
+      avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
+    }
+  if (entry->connections->len > 0)
+    return;
+  if (entry->calls->len > 0 && entry->dial == NULL)
+    {
+      g_autoptr(GError) error = g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The connection to %s ended at once: %s",
+                                             entry->id_text, connection->why_closed);
+
+      avi_swarm_answer_calls (self, entry, error);
+    }
+  avi_swarm_schedule (self, entry);
+  avi_swarm_forget_if_lost (self, entry);
+}
+
+void
+avi_swarm_going_away (AviSwarm      *self,
+                      AviConnection *connection)
+{
+  AviPeerEntry *entry = connection->entry;
+
+  if (connection->draining || entry == NULL)
+    return;
+  connection->draining = TRUE;
+  connection->drain_deadline = avi_loop_now (self->engine->loop) + DRAIN_TIME;
+  avi_connection_update_timer (connection);
+  if (entry->main == connection && avi_swarm_find_successor (entry) != NULL)
+    avi_swarm_replace_main (self, entry, connection);
+}
