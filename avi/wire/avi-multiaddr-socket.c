@@ -145,3 +145,18 @@ avi_multiaddr_get_host (const AviMultiaddr *self, char **name, guint16 *port, in
   *name = g_strndup ((const char *) value.data, value.len);
   return TRUE;
 }
+
+gboolean
+avi_multiaddr_is_loopback (const AviMultiaddr *self)
+{
+  static const guint8 loopback6[16] = { [15] = 1 };
+  AviMultiaddrIter iter = { 0 };
+
+  if (!avi_multiaddr_next (self, &iter))
+    return FALSE;
+  if (iter.protocol == AVI_MULTIADDR_IP6ZONE && !avi_multiaddr_next (self, &iter))
+    return FALSE;
+  if (iter.protocol == AVI_MULTIADDR_IP4)
+    return iter.value.data[0] == 127;
+  return iter.protocol == AVI_MULTIADDR_IP6 && memcmp (iter.value.data, loopback6, sizeof loopback6) == 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <arpa/inet.h>
+
+#include "avi-error.h"
+#include "engine/avi-limits.h"
+
+typedef struct
+{
+  AviCore  *core;
+  AviLimits limits;
+} Fixture;
+
+static void
+setup (Fixture      *fixture,
+       gconstpointer data)
+{
+  AviSettings settings = {
+    .max_connections = 10,
+    .max_connections_per_address = 3,
+    .max_pending = 4,
+    .max_dials = 2,
+  };
+
+  fixture->core = avi_core_new ();
+  avi_limits_init (&fixture->limits, fixture->core, &settings);
+}
+
+static void
+teardown (Fixture      *fixture,
+          gconstpointer data)
+{
+  avi_limits_clear (&fixture->limits);
+  avi_core_unref (fixture->core);
+}
+
+static struct sockaddr_storage
+ip4 (const char *text)
+{
+  struct sockaddr_storage storage = { 0 };
+  struct sockaddr_in *in = (struct sockaddr_in *) &storage;
+
+  in->sin_family = AF_INET;
+  g_assert_cmpint (inet_pton (AF_INET, text, &in->sin_addr), ==, 1);
+  return storage;
+}
+
+static struct sockaddr_storage
+ip6 (const char *text)
+{
+  struct sockaddr_storage storage = { 0 };
+  struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) &storage;
+
+  in6->sin6_family = AF_INET6;
+  g_assert_cmpint (inet_pton (AF_INET6, text, &in6->sin6_addr), ==, 1);
+  return storage;
+}
+
+static gboolean
+accept_from (Fixture                *fixture,
+             struct sockaddr_storage source,
+             GError                **error)
+{
+  return avi_limits_accept (&fixture->limits, (struct sockaddr *) &source, error);
+}
+
+static void
+test_pending (Fixture      *fixture,
+              gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  for (guint i = 1; i <= 4; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("10.0.0.%u", i);
+
+      g_assert_true (accept_from (fixture, ip4 (text), NULL));
+    }
+  g_assert_false (accept_from (fixture, ip4 ("10.0.0.9"), &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "max-pending"));
+  avi_limits_handshake_done (&fixture->limits, TRUE);
+  g_assert_true (accept_from (fixture, ip4 ("10.0.0.9"), NULL));
+}
+
+static void
+test_per_address (Fixture      *fixture,
+                  gconstpointer data)
+{
+  struct sockaddr_storage one = ip4 ("10.0.0.1");
+  g_autoptr(GError) error = NULL;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_true (accept_from (fixture, one, NULL));
+      avi_limits_handshake_done (&fixture->limits, TRUE);
+    }
+  g_assert_false (accept_from (fixture, one, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "10.0.0.1"));
+  g_assert_nonnull (strstr (error->message, "max-connections-per-address"));
+  avi_limits_close (&fixture->limits, (struct sockaddr *) &one, TRUE, FALSE);
+  g_assert_true (accept_from (fixture, one, NULL));
+}
+
+static void
+test_ip6_network (Fixture      *fixture,
+                  gconstpointer data)
+{
+  for (guint i = 1; i <= 3; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("2001:db8::%u", i);
+
+      g_assert_true (accept_from (fixture, ip6 (text), NULL));
+    }
+  g_assert_false (accept_from (fixture, ip6 ("2001:db8::4"), NULL));
+  g_assert_true (accept_from (fixture, ip6 ("fe80::1"), NULL));
+}
+
+static void
+test_total (Fixture      *fixture,
+            gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) statistics = NULL;
+  guint64 refused = 0;
+
+  for (guint i = 0; i < 10; i++)
+    g_assert_true (avi_limits_dial (&fixture->limits, NULL));
+  g_assert_false (avi_limits_dial (&fixture->limits, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "10 of 10"));
+  statistics = avi_core_dup_statistics (fixture->core);
+  g_assert_true (g_variant_lookup (statistics, "refused-max-connections", "t", &refused));
+  g_assert_cmpuint (refused, ==, 1);
+  for (guint i = 0; i < 10; i++)
+    avi_limits_close (&fixture->limits, NULL, FALSE, TRUE);
+  g_assert_cmpuint (fixture->limits.n_connections, ==, 0);
+  g_assert_cmpuint (fixture->limits.n_dials, ==, 0);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add ("/limits/bound the handshakes that are not done", Fixture, NULL, setup, test_pending, teardown);
+  g_test_add ("/limits/bound one source address, and name it", Fixture, NULL, setup, test_per_address, teardown);
+  g_test_add ("/limits/count an IPv6 network of 64 bits as one host", Fixture, NULL, setup, test_ip6_network, teardown);
+  g_test_add ("/limits/bound all connections, and count refusals", Fixture, NULL, setup, test_total, teardown);
+  return g_test_run ();
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "crypto/avi-random.h"
+#include "engine/avi-loop.h"
+
+typedef struct
+{
+  GMainContext *context;
+  AviLoop      *loop;
+  guint         n_woken;
+} Fixture;
+
+static void
+count_wake (gpointer user_data)
+{
+  ((Fixture *) user_data)->n_woken++;
+}
+
+static void
+setup (Fixture      *fixture,
+       gconstpointer data)
+{
+  fixture->context = g_main_context_new ();
+  fixture->loop = avi_loop_new (fixture->context, count_wake, fixture);
+}
+
+static void
+teardown (Fixture      *fixture,
+          gconstpointer data)
+{
+  avi_loop_free (fixture->loop);
+  g_main_context_unref (fixture->context);
+}
+
+static gpointer
+wake_from_thread (gpointer data)
+{
+  for (guint i = 0; i < 100; i++)
+    avi_loop_wake (data);
+  return NULL;
+}
+
+static void
+test_wakes_collapse (Fixture      *fixture,
+                     gconstpointer data)
+{
+  g_thread_join (g_thread_new ("waker", wake_from_thread, fixture->loop));
+  g_main_context_iteration (fixture->context, TRUE);
+  g_assert_cmpuint (fixture->n_woken, ==, 1);
+  g_assert_false (g_main_context_iteration (fixture->context, FALSE));
+}
+
+/* --- timers --- */
+
+typedef struct
+{
+  AviTimer timer;
+  gint64   ran_at;
+  guint    order;
+} Deadline;
+
+static guint n_ran;
+
+static void
+note_timer (AviTimer *timer,
+            gint64    now)
+{
+  Deadline *deadline = (Deadline *) timer;
+
+  deadline->ran_at = now;
+  deadline->order = ++n_ran;
+}
+
+static void
+test_timers_run_in_order (Fixture      *fixture,
+                          gconstpointer data)
+{
+  enum { N = 200 };
+  g_autofree Deadline *deadlines = g_new0 (Deadline, N);
+  gint64 base = g_get_monotonic_time ();
+  AviRandom random;
+
+  n_ran = 0;
+  avi_random_seed (&random, 7);
+  for (guint i = 0; i < N; i++)
+    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000), note_timer);
+  /* Move some, clear some. */
+  for (guint i = 0; i < N; i += 5)
+    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000), note_timer);
+  for (guint i = 1; i < N; i += 5)
+    avi_loop_clear_timer (fixture->loop, &deadlines[i].timer);
+  while (n_ran < N - N / 5)
+    g_main_context_iteration (fixture->context, TRUE);
+  for (guint i = 0; i < N; i++)
+    {
+      if (i % 5 == 1)
+        g_assert_cmpuint (deadlines[i].order, ==, 0);
+      else
+        g_assert_cmpuint (deadlines[i].timer.index, ==, 0);
+    }
+}
+
+static Deadline *victim;
+
+static void
+clear_victim (AviTimer *timer,
+              gint64    now)
+{
+  note_timer (timer, now);
+}
+
+static void
+test_cleared_timer_never_runs (Fixture      *fixture,
+                               gconstpointer data)
+{
+  Deadline first = { 0 }, second = { 0 };
+  gint64 now = g_get_monotonic_time ();
+
+  n_ran = 0;
+  victim = &second;
+  avi_loop_set_timer (fixture->loop, &second.timer, now + 1, note_timer);
+  avi_loop_set_timer (fixture->loop, &first.timer, now + 2, clear_victim);
+  avi_loop_clear_timer (fixture->loop, &victim->timer);
+  while (n_ran == 0)
+    g_main_context_iteration (fixture->context, TRUE);
+  g_assert_cmpuint (first.order, ==, 1);
+  g_assert_cmpuint (second.order, ==, 0);
+}
+
+/* --- watches --- */
+
+typedef struct
+{
+  AviWatch  watch;
+  AviLoop  *loop;
+  AviWatch *other;
+  guint     n_called;
+} Reader;
+
+static void
+remove_other (AviWatch *watch,
+              guint32   events)
+{
+  Reader *self = (Reader *) watch;
+
+  self->n_called++;
+  if (self->other != NULL)
+    avi_loop_unwatch (self->loop, self->other);
+}
+
+static void
+test_removed_watch_is_not_called (Fixture      *fixture,
+                                  gconstpointer data)
+{
+  int pipes[2][2];
+  Reader readers[2] = { 0 };
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_cmpint (pipe2 (pipes[i], O_CLOEXEC | O_NONBLOCK), ==, 0);
+      readers[i].loop = fixture->loop;
+      readers[i].other = &readers[1 - i].watch;
+      g_assert_true (avi_loop_watch (fixture->loop, &readers[i].watch, pipes[i][0], EPOLLIN, remove_other, NULL));
+      g_assert_cmpint (write (pipes[i][1], "x", 1), ==, 1);
+    }
+  g_main_context_iteration (fixture->context, TRUE);
+  g_assert_cmpuint (readers[0].n_called + readers[1].n_called, ==, 1);
+  for (guint i = 0; i < 2; i++)
+    {
+      avi_loop_unwatch (fixture->loop, &readers[i].watch);
+      close (pipes[i][0]);
+      close (pipes[i][1]);
+    }
+}
+
+static void
+count_round (gpointer user_data)
+{
+  (*(guint *) user_data)++;
+}
+
+static void
+test_after_round (Fixture      *fixture,
+                  gconstpointer data)
+{
+  guint n = 0;
+
+  avi_loop_set_after_round (fixture->loop, count_round, &n);
+  avi_loop_request_round (fixture->loop);
+  g_main_context_iteration (fixture->context, TRUE);
+  g_assert_cmpuint (n, ==, 1);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add ("/loop/a hundred wakes from a thread are one call", Fixture, NULL, setup, test_wakes_collapse, teardown);
+  g_test_add ("/loop/timers run in the order of their deadlines", Fixture, NULL, setup, test_timers_run_in_order, teardown);
+  g_test_add ("/loop/a timer that was cleared never runs", Fixture, NULL, setup, test_cleared_timer_never_runs, teardown);
+  g_test_add ("/loop/a watch removed by another's callback is not called", Fixture, NULL, setup,
+              test_removed_watch_is_not_called, teardown);
+  g_test_add ("/loop/after_round comes once per round, also on request", Fixture, NULL, setup, test_after_round, teardown);
+  return g_test_run ();
+}
