@@ -30,12 +30,12 @@ avi_yamux_frame_decode (const guint8   bytes[AVI_YAMUX_HEADER_LEN],
 {
   if (bytes[0] != VERSION)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "yamux frame of version %u", bytes[0]);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "Yamux frame of version %u", bytes[0]);
       return FALSE;
     }
   if (bytes[1] > AVI_YAMUX_GO_AWAY)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "yamux frame of type %u", bytes[1]);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "Yamux frame of type %u", bytes[1]);
       return FALSE;
     }
 
@@ -47,7 +47,7 @@ avi_yamux_frame_decode (const guint8   bytes[AVI_YAMUX_HEADER_LEN],
   gboolean of_connection = out->type == AVI_YAMUX_PING || out->type == AVI_YAMUX_GO_AWAY;
   if (of_connection != (out->stream == 0))
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "yamux frame of type %u on stream %u", out->type, out->stream);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "Yamux frame of type %u on stream %u", out->type, out->stream);
       return FALSE;
     }
   return TRUE;

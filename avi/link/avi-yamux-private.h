@@ -118,6 +118,8 @@ void            avi_yamux_accept       (AviYamux *self, AviYamuxStream *stream);
 void            avi_yamux_happened     (AviYamux *self, AviYamuxStream *stream, guint what);
 /* One of the two halves has ended; perhaps both have. */
 void            avi_yamux_check_closed (AviYamux *self, AviYamuxStream *stream);
+/* May @n bytes be added to its queue? */
+gboolean        avi_yamux_fits         (AviYamux *self, const AviYamuxStream *stream, gsize n);
 /* How much of its queue can go now. */
 guint32         avi_yamux_get_sendable (const AviYamuxStream *stream);
 /* Gives it its turn where there is something to send on it. */

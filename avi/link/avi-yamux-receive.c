@@ -31,7 +31,7 @@ avi_yamux_on_stray (AviYamux            *self,
 
   if (frame->length > self->stray_credit)
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux DATA of %u bytes for stream %u, which is not open",
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "Yamux DATA of %u bytes for stream %u, which is not open",
                       frame->length, frame->stream);
       return;
     }
@@ -46,7 +46,7 @@ avi_yamux_on_syn (AviYamux            *self,
 {
   if (avi_yamux_is_ours (self, frame->stream) || avi_yamux_find (self, frame->stream) != NULL)
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux SYN for stream %u, which %s", frame->stream,
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "Yamux SYN for stream %u, which %s", frame->stream,
                       avi_yamux_is_ours (self, frame->stream) ? "is not the peer's to open" : "is open already");
       return NULL;
     }
@@ -73,7 +73,7 @@ avi_yamux_on_data (AviYamux            *self,
 {
   if (frame->length > 0 && stream->received_all)
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux DATA of %u bytes for stream %u after its FIN", frame->length,
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "Yamux DATA of %u bytes for stream %u after its FIN", frame->length,
                       stream->id);
       return;
     }
@@ -81,7 +81,7 @@ avi_yamux_on_data (AviYamux            *self,
   guint32 granted = stream->window.granted;
   if (!avi_yamux_window_receive (&stream->window, frame->length))
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux DATA of %u bytes for stream %u, whose window is %u bytes",
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "Yamux DATA of %u bytes for stream %u, whose window is %u bytes",
                       frame->length, stream->id, granted);
       return;
     }
@@ -100,8 +100,9 @@ avi_yamux_on_window_update (AviYamux            *self,
 
   if (frame->length > G_MAXUINT32 - stream->send_window)
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux window of stream %u would grow by %u bytes from %u, past 2^32 - 1",
-                      stream->id, frame->length, stream->send_window);
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL,
+                      "Yamux window of stream %u would grow by %u bytes from %u, past 2^32 - 1", stream->id,
+                      frame->length, stream->send_window);
       return;
     }
   stream->send_window += frame->length;
@@ -179,7 +180,7 @@ avi_yamux_on_ping (AviYamux            *self,
     }
   else
     {
-      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "yamux PING with flags 0x%x, neither SYN nor ACK", frame->flags);
+      avi_yamux_fail (self, AVI_ERROR_PROTOCOL, "Yamux PING with flags 0x%x, neither SYN nor ACK", frame->flags);
     }
   return FALSE;
 }
@@ -307,7 +308,7 @@ avi_yamux_advance (AviYamux *self,
 {
   self->now = now;
   if (!avi_yamux_ping_advance (&self->ping, heard, now))
-    avi_yamux_fail (self, AVI_ERROR_TIMEOUT, "no answer to a yamux ping within %" G_GINT64_FORMAT " ms",
+    avi_yamux_fail (self, AVI_ERROR_TIMEOUT, "No answer to a Yamux ping within %" G_GINT64_FORMAT " ms",
                     self->config.ping_timeout / 1000);
 }
 

@@ -5,6 +5,8 @@
 
 /* RST frames that wait for a writer. A peer that never reads could make us hold any number. */
 #define MAX_RESETS 4096
+/* A queue with less than that counts as empty: what a negotiation leaves there is in nobody's way. */
+#define NEARLY_EMPTY 1024
 
 void
 avi_yamux_fail (AviYamux   *self,
@@ -137,6 +139,16 @@ avi_yamux_check_closed (AviYamux       *self,
     avi_yamux_happened (self, stream, AVI_YAMUX_HAPPENED_CLOSED);
 }
 
+gboolean
+avi_yamux_fits (AviYamux             *self,
+                const AviYamuxStream *stream,
+                gsize                 n)
+{
+  gsize max = self->config.max_send_queue;
+
+  return stream->queue.len < NEARLY_EMPTY || n <= max - MIN (stream->queue.len, max);
+}
+
 guint32
 avi_yamux_get_sendable (const AviYamuxStream *stream)
 {
@@ -162,6 +174,6 @@ avi_yamux_queue_reset (AviYamux *self,
   if (self->resets->len < MAX_RESETS)
     g_array_append_val (self->resets, id);
   else
-    avi_yamux_fail (self, AVI_ERROR_LIMIT, "more than %u resets of yamux streams wait for a peer that does not read",
+    avi_yamux_fail (self, AVI_ERROR_LIMIT, "More than %u resets of Yamux streams wait for a peer that does not read",
                     MAX_RESETS);
 }

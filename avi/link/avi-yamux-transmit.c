@@ -121,8 +121,7 @@ avi_yamux_put_data (AviYamux       *self,
   stream->send_window -= n;
   self->queued -= n;
 
-  if (stream->refused > 0
-      && (stream->queue.len == 0 || stream->queue.len + stream->refused <= self->config.max_send_queue))
+  if (stream->refused > 0 && avi_yamux_fits (self, stream, stream->refused))
     {
       stream->refused = 0;
       avi_yamux_happened (self, stream, AVI_YAMUX_HAPPENED_WRITABLE);

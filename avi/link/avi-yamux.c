@@ -65,7 +65,7 @@ avi_yamux_open (AviYamux  *self,
 {
   if (self->error != NULL || self->leaving || self->peer_leaving || self->next_id > G_MAXUINT32)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_CLOSED, "the connection takes no more streams: %s",
+      g_set_error (error, AVI_ERROR, AVI_ERROR_CLOSED, "The connection takes no more streams: %s",
                    self->error != NULL  ? self->error->message
                    : self->leaving      ? "we are leaving"
                    : self->peer_leaving ? "the peer is leaving"
@@ -117,7 +117,7 @@ avi_yamux_send (AviYamux *self,
 
   if (stream == NULL || stream->send_state != AVI_YAMUX_SENDING)
     return FALSE;
-  if (stream->queue.len > 0 && n > self->config.max_send_queue - MIN (stream->queue.len, self->config.max_send_queue))
+  if (!avi_yamux_fits (self, stream, n))
     {
       stream->refused = n;
       return FALSE;

@@ -80,7 +80,8 @@ guint32   avi_yamux_open      (AviYamux *self, GError **error);
 void      avi_yamux_set_owner (AviYamux *self, guint32 stream, gpointer owner);
 gpointer  avi_yamux_get_owner (AviYamux *self, guint32 stream);
 /* Queues @bytes (a reference is kept, nothing is copied). FALSE where the queue would pass
- * max-send-queue and is not empty: WRITABLE follows; also FALSE on a stream that is gone or finished. */
+ * max-send-queue and holds 1 KiB or more: WRITABLE follows once they fit; also FALSE on a stream
+ * that is gone or finished. */
 gboolean  avi_yamux_send      (AviYamux *self, guint32 stream, GBytes *bytes);
 gsize     avi_yamux_get_queued (AviYamux *self, guint32 stream);
 /* The owner has done with @n bytes of the stream's data, in the order in which they came. */
