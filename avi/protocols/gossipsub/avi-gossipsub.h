@@ -7,6 +7,10 @@
  *
  * It never opens a stream and never checks a signature in `receive`: a message whose signature is
  * to be checked comes out as VERIFY, and is delivered and forwarded once `verified` says yes.
+ *
+ * A peer's life: known from the first of its RPCs or from `add_peer`, whichever comes first, until
+ * `remove_peer`, which is called once for every connection that ends or is replaced, before any RPC
+ * of the next is handed in. So what a peer says before our stream to it is there is not lost.
  */
 #pragma once
 
@@ -23,6 +27,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_MESSAGE  (1024 * 1024)        /* bytes of data */
 #define AVI_GOSSIPSUB_MAX_RPC      (1024 * 1024 + 64 * 1024) /* of an RPC that is taken */
 #define AVI_GOSSIPSUB_MAX_TOPIC    1024                 /* bytes of a topic's name */
+#define AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS 1024            /* topics that we subscribe to */
 
 typedef struct _AviGossipsub AviGossipsub;
 
@@ -35,10 +40,11 @@ typedef struct
   guint       d_hi;          /* 0: 12 */
   guint       d_lazy;        /* 0: 6 */
   gint64      heartbeat;     /* µs; 0: 1 s */
-  gsize       max_message;   /* bytes of data; 0: AVI_GOSSIPSUB_MAX_MESSAGE */
+  gsize       max_message;   /* bytes of data; 0: AVI_GOSSIPSUB_MAX_MESSAGE, which is the most */
   guint       max_topics;    /* that one peer may subscribe to; 0: 1,024 */
   gsize       max_queue;     /* bytes held for one peer that does not read; 0: 4 MiB */
   guint64     first_seqno;   /* our messages count up from here: Unix nanoseconds at start */
+  gint64      unix_offset;   /* µs to add to a time handed in for Unix time; 0: from first_seqno */
 } AviGossipsubConfig;
 
 typedef enum
@@ -46,7 +52,7 @@ typedef enum
   AVI_GOSSIPSUB_EVENT_MESSAGE,    /* on a topic of ours: message (transfer full) */
   AVI_GOSSIPSUB_EVENT_VERIFY,     /* check signature over signed_bytes with key, then `verified (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
-  AVI_GOSSIPSUB_EVENT_NEAR_MISS   /* nobody subscribes to topic, somebody to near (case or slash differs) */
+  AVI_GOSSIPSUB_EVENT_NEAR_MISS   /* nobody subscribes to topic, n_peers to near_topic (case or slash differs) */
 } AviGossipsubEventType;
 
 typedef struct
@@ -57,52 +63,74 @@ typedef struct
   const char           *near_topic;
   guint                 n_peers;
   guint64               ticket;
-  AviPublicKey         *key;          /* VERIFY; borrowed until `verified` */
-  AviSpan               signed_bytes; /* VERIFY */
-  AviSpan               signature;    /* VERIFY */
+  /* VERIFY: all three stay where they are until `verified`, so that another thread may do it. Every
+   * ticket is answered, in any order, or its place in the table of checks under way is lost. */
+  AviPublicKey         *key;
+  AviSpan               signed_bytes;
+  AviSpan               signature;
 } AviGossipsubEvent;
 
 typedef struct
 {
-  guint64 received, delivered, duplicates, forwarded;
-  guint64 invalid;      /* dropped: malformed, bad signature, too large */
-  guint64 queue_drops;  /* RPCs not queued for a peer at max_queue */
+  guint64 received, delivered, duplicates;
+  guint64 forwarded;       /* messages of others queued for a peer */
+  guint64 invalid;         /* dropped: malformed, bad signature, too large, not ours though it says so */
+  guint64 unwanted;        /* dropped: on a topic that we do not subscribe to */
+  guint64 verify_drops;    /* dropped: too many signatures being checked; gossip may bring them again */
+  guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue */
+  guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
   guint64 iwant_recovered; /* messages that came by IWANT */
+  guint64 broken_promises; /* messages that were announced and asked for and did not come */
 } AviGossipsubStatistics;
 
 AviGossipsub *avi_gossipsub_new  (const AviGossipsubConfig *config, gint64 now);
+/* Nobody may still be checking a signature that VERIFY handed out. */
 void          avi_gossipsub_free (AviGossipsub *self);
 
 /* One RPC, without its length. An error is the peer's fault; whoever drives resets that peer's
- * stream and goes on: the machine stays good. */
+ * stream and goes on: the machine stays good. A message that is wrong is dropped, and no error: the
+ * peer may merely have passed it on. */
 gboolean avi_gossipsub_receive  (AviGossipsub *self, const AviPeerId *peer, AviSpan rpc, gint64 now, GError **error);
 /* The time passed. */
 void     avi_gossipsub_tick     (AviGossipsub *self, gint64 now);
 /* The next RPC to send, its length in front: (out) (transfer full). Peers that are not ready are
  * passed over. FALSE: none. */
 gboolean avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint64 now);
+/* To be emptied after each call of another door or verb. */
 gboolean avi_gossipsub_next     (AviGossipsub *self, AviGossipsubEvent *event);
-/* G_MAXINT64 while no topic has a peer: the heartbeat sleeps. */
+/* G_MAXINT64 while there is nothing for a heartbeat to do: the heartbeat sleeps. So it does while no
+ * topic has a peer, and where every mesh is as it should be and no message came lately. */
 gint64   avi_gossipsub_deadline (AviGossipsub *self);
+/* So many signatures are being checked that new messages will soon be dropped: whoever drives leaves
+ * the peers' bytes in their streams, where flow control slows them down. */
+gboolean avi_gossipsub_is_busy  (AviGossipsub *self);
 
 /* @protocol: the one agreed on our stream to the peer. @agent: its agentVersion or NULL, a hint at
- * the family of its message ids until its own IHAVEs show it. Our subscriptions are sent. A peer
- * that is known already is replaced whole. */
+ * the family of its message ids until its own IHAVEs show it; until one or the other is known the
+ * peer gets no IHAVE. Our subscriptions are sent. A peer that was added already is replaced whole. */
 void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent, gint64 now);
-/* Our stream to the peer is another one now, to the same running program: what is known of its
- * subscriptions and the mesh stays, ours are sent again. FALSE: the peer is not known. */
-gboolean avi_gossipsub_move_peer   (AviGossipsub *self, const AviPeerId *peer, const char *protocol, gint64 now);
+/* For a deployed AVI node, which is of rust's family by another name: "rust-libp2p". */
 void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, const char *agent);
+/* Our stream to the peer is a new one, the peer is the same and so is what it knows of us and we of
+ * it, but for what the old stream may have lost: our subscriptions and grafts are sent again. */
+void     avi_gossipsub_renew_peer  (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 /* The peer's stream takes RPCs (as after add_peer), or does not for now. */
 void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, gboolean ready);
 
-void     avi_gossipsub_subscribe   (AviGossipsub *self, const char *topic, gint64 now);
+/* FALSE with AVI_ERROR_INVALID_ARGUMENT where @topic is no name for a topic. */
+gboolean avi_gossipsub_check_topic (const char *topic, GError **error);
+/* FALSE: no name for a topic, or AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS are held. */
+gboolean avi_gossipsub_subscribe   (AviGossipsub *self, const char *topic, gint64 now);
 void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint64 now);
-/* To every peer known to subscribe. Returns how many, 0 being no error; -1 with AVI_ERROR_LIMIT
- * (too large) or AVI_ERROR_INVALID_ARGUMENT (topic). */
+/* To every peer known to subscribe. Returns for how many it was queued, 0 being no error; -1 with
+ * AVI_ERROR_LIMIT (too large) or AVI_ERROR_INVALID_ARGUMENT (topic). */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
+/* Of the message published last. */
+guint64  avi_gossipsub_get_seqno   (AviGossipsub *self);
 void     avi_gossipsub_verified    (AviGossipsub *self, guint64 ticket, gboolean valid, gint64 now);
+/* The wall clock was set: see AviGossipsubConfig. */
+void     avi_gossipsub_set_unix_offset (AviGossipsub *self, gint64 unix_offset);
 
 guint    avi_gossipsub_count_subscribers (AviGossipsub *self, const char *topic);
 void     avi_gossipsub_get_statistics    (AviGossipsub *self, AviGossipsubStatistics *out);
