@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)
+# error "Only <avi.h> can be included directly."
+#endif
+
+#include <gio/gio.h>
+
+#include <avi-identity.h>
+#include <avi-peer.h>
+#include <avi-subscription.h>
+#include <avi-version.h>
+
+G_BEGIN_DECLS
+
+/**
+ * AviDeviceState:
+ * @AVI_DEVICE_STATE_STOPPED: not part of the mesh; properties can be set
+ * @AVI_DEVICE_STATE_STARTING: opening its sockets
+ * @AVI_DEVICE_STATE_RUNNING: part of the mesh
+ * @AVI_DEVICE_STATE_STOPPING: saying goodbye
+ *
+ * Where in its life a device is.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  AVI_DEVICE_STATE_STOPPED,
+  AVI_DEVICE_STATE_STARTING,
+  AVI_DEVICE_STATE_RUNNING,
+  AVI_DEVICE_STATE_STOPPING
+} AviDeviceState;
+
+/**
+ * AviDeviceType:
+ * @AVI_DEVICE_TYPE_NODE: one of many
+ * @AVI_DEVICE_TYPE_CORE: the one of a home that others may lean on
+ *
+ * What part a device takes in its mesh. It is a statement of the program's; the protocols treat
+ * all alike.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  AVI_DEVICE_TYPE_NODE,
+  AVI_DEVICE_TYPE_CORE
+} AviDeviceType;
+
+/**
+ * AviPublishFlags:
+ * @AVI_PUBLISH_NONE: to the subscribers among the peers
+ * @AVI_PUBLISH_LOCAL: to the device's own subscriptions, too
+ *
+ * Where a message goes.
+ *
+ * Since: 1.0
+ */
+typedef enum /*< flags >*/
+{
+  AVI_PUBLISH_NONE  = 0,
+  AVI_PUBLISH_LOCAL = 1 << 0
+} AviPublishFlags;
+
+#define AVI_TYPE_DEVICE (avi_device_get_type ())
+
+AVI_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (AviDevice, avi_device, AVI, DEVICE, GObject)
+
+AVI_AVAILABLE_IN_1_0
+AviDevice       *avi_device_new                  (const char           *node_name);
+
+/* Properties. */
+AVI_AVAILABLE_IN_1_0
+char            *avi_device_dup_node_name        (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_node_name        (AviDevice            *self,
+                                                  const char           *node_name);
+AVI_AVAILABLE_IN_1_0
+AviIdentity     *avi_device_dup_identity         (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_identity         (AviDevice            *self,
+                                                  AviIdentity          *identity);
+AVI_AVAILABLE_IN_1_0
+char           **avi_device_dup_listen_addresses (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_listen_addresses (AviDevice            *self,
+                                                  const char *const    *addresses);
+AVI_AVAILABLE_IN_1_0
+char           **avi_device_dup_bootstrap_peers  (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_bootstrap_peers  (AviDevice            *self,
+                                                  const char *const    *addresses);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_get_enable_mdns      (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_enable_mdns      (AviDevice            *self,
+                                                  gboolean              enable_mdns);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_get_enable_local     (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_enable_local     (AviDevice            *self,
+                                                  gboolean              enable_local);
+AVI_AVAILABLE_IN_1_0
+char            *avi_device_dup_peer_id          (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+AviDeviceState   avi_device_get_state            (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+char            *avi_device_dup_discovery_status (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+char           **avi_device_dup_addresses        (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+GListModel      *avi_device_get_peers            (AviDevice            *self);
+
+/* Its life. */
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_start                (AviDevice            *self,
+                                                  GCancellable         *cancellable,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_start_async          (AviDevice            *self,
+                                                  GCancellable         *cancellable,
+                                                  GAsyncReadyCallback   callback,
+                                                  gpointer              user_data);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_start_finish         (AviDevice            *self,
+                                                  GAsyncResult         *result,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_stop                 (AviDevice            *self,
+                                                  GCancellable         *cancellable,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_stop_async           (AviDevice            *self,
+                                                  GCancellable         *cancellable,
+                                                  GAsyncReadyCallback   callback,
+                                                  gpointer              user_data);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_stop_finish          (AviDevice            *self,
+                                                  GAsyncResult         *result,
+                                                  GError              **error);
+
+/* Peers. */
+AVI_AVAILABLE_IN_1_0
+AviPeer         *avi_device_dial                 (AviDevice            *self,
+                                                  const char           *target,
+                                                  GCancellable         *cancellable,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_dial_async           (AviDevice            *self,
+                                                  const char           *target,
+                                                  GCancellable         *cancellable,
+                                                  GAsyncReadyCallback   callback,
+                                                  gpointer              user_data);
+AVI_AVAILABLE_IN_1_0
+AviPeer         *avi_device_dial_finish          (AviDevice            *self,
+                                                  GAsyncResult         *result,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_discover             (AviDevice            *self);
+
+/* Messages. */
+AVI_AVAILABLE_IN_1_0
+AviSubscription *avi_device_subscribe            (AviDevice            *self,
+                                                  const char           *topic,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+gint             avi_device_publish              (AviDevice            *self,
+                                                  const char           *topic,
+                                                  GBytes               *data,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+gint             avi_device_publish_text         (AviDevice            *self,
+                                                  const char           *topic,
+                                                  const char           *text,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+gint             avi_device_publish_full         (AviDevice            *self,
+                                                  const char           *topic,
+                                                  GBytes               *data,
+                                                  AviPublishFlags       flags,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_publish_async        (AviDevice            *self,
+                                                  const char           *topic,
+                                                  GBytes               *data,
+                                                  AviPublishFlags       flags,
+                                                  GCancellable         *cancellable,
+                                                  GAsyncReadyCallback   callback,
+                                                  gpointer              user_data);
+AVI_AVAILABLE_IN_1_0
+gint             avi_device_publish_finish       (AviDevice            *self,
+                                                  GAsyncResult         *result,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_wait_for_subscribers (AviDevice            *self,
+                                                  const char           *topic,
+                                                  guint                 n_peers,
+                                                  GCancellable         *cancellable,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_wait_for_subscribers_async  (AviDevice            *self,
+                                                         const char           *topic,
+                                                         guint                 n_peers,
+                                                         GCancellable         *cancellable,
+                                                         GAsyncReadyCallback   callback,
+                                                         gpointer              user_data);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_wait_for_subscribers_finish (AviDevice            *self,
+                                                         GAsyncResult         *result,
+                                                         GError              **error);
+
+AVI_AVAILABLE_IN_1_0
+GVariant        *avi_device_get_statistics       (AviDevice            *self);
+
+G_END_DECLS
