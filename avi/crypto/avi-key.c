@@ -154,7 +154,7 @@ avi_key_load_rsa (AviSpan data, GError **error)
   static const guint8 algorithm[] = {
     0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
   };
-  const gsize algorithm_at = 4; /* behind the tag and the length, 3 bytes from 256 up, of the whole */
+  const gsize algorithm_at = data.len < 256 ? 3 : 4; /* behind the tag and the length of the whole */
   const guint8 *end = data.data;
   EVP_PKEY *pkey;
   guint8 *again = NULL;

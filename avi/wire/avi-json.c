@@ -296,7 +296,8 @@ avi_json_step (AviJsonScan *scan, AviJsonExpect *expect)
 gboolean
 avi_json_check (AviSpan text, gsize max_len, GError **error)
 {
-  AviJsonScan scan = { .start = text.data, .at = text.data, .end = text.data + text.len, .error = error };
+  const guint8 *start = text.len > 0 ? text.data : (const guint8 *) "";
+  AviJsonScan scan = { .start = start, .at = start, .end = start + text.len, .error = error };
   AviJsonExpect expect = EXPECT_VALUE;
   const char *invalid;
 
@@ -306,7 +307,7 @@ avi_json_check (AviSpan text, gsize max_len, GError **error)
                    "JSON: %" G_GSIZE_FORMAT " bytes, where %" G_GSIZE_FORMAT " are allowed", text.len, max_len);
       return FALSE;
     }
-  if (!g_utf8_validate ((const char *) text.data, text.len, &invalid))
+  if (!g_utf8_validate ((const char *) start, text.len, &invalid))
     {
       scan.at = (const guint8 *) invalid;
       return avi_json_fail (&scan, "no UTF-8");

@@ -149,8 +149,8 @@ avi_multiaddr_get_host (const AviMultiaddr *self, char **name, guint16 *port, in
 gboolean
 avi_multiaddr_is_loopback (const AviMultiaddr *self)
 {
-  static const guint8 loopback6[16] = { [15] = 1 };
   AviMultiaddrIter iter = { 0 };
+  struct in6_addr in6;
 
   if (!avi_multiaddr_next (self, &iter))
     return FALSE;
@@ -158,5 +158,8 @@ avi_multiaddr_is_loopback (const AviMultiaddr *self)
     return FALSE;
   if (iter.protocol == AVI_MULTIADDR_IP4)
     return iter.value.data[0] == 127;
-  return iter.protocol == AVI_MULTIADDR_IP6 && memcmp (iter.value.data, loopback6, sizeof loopback6) == 0;
+  if (iter.protocol != AVI_MULTIADDR_IP6)
+    return FALSE;
+  memcpy (&in6, iter.value.data, sizeof in6);
+  return IN6_IS_ADDR_LOOPBACK (&in6) || (IN6_IS_ADDR_V4MAPPED (&in6) && in6.s6_addr[12] == 127);
 }

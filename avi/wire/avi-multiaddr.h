@@ -78,7 +78,8 @@ AviMultiaddr *avi_multiaddr_from_sockaddr (const struct sockaddr *address);
  * family wanted (AF_UNSPEC, AF_INET, AF_INET6). @name: (transfer full). */
 gboolean      avi_multiaddr_get_host     (const AviMultiaddr *self, char **name, guint16 *port, int *family);
 
-/* TRUE for an IP address of the loopback network (127.0.0.0/8, ::1), whatever follows it. */
+/* TRUE for an IP address of the loopback network (127.0.0.0/8, in IPv6 too, and ::1), whatever
+ * follows it. */
 gboolean      avi_multiaddr_is_loopback  (const AviMultiaddr *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMultiaddr, avi_multiaddr_unref)

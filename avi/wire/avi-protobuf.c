@@ -137,7 +137,9 @@ avi_protobuf_pack_delimited (const ProtobufCMessage *message)
 char *
 avi_protobuf_dup_text (const ProtobufCBinaryData *field, gsize max)
 {
-  if (field->len > max || !g_utf8_validate ((const char *) field->data, field->len, NULL))
+  const char *text = field->len > 0 ? (const char *) field->data : "";
+
+  if (field->len > max || !g_utf8_validate (text, field->len, NULL))
     return NULL;
-  return g_strndup ((const char *) field->data, field->len);
+  return g_strndup (text, field->len);
 }

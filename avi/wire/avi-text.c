@@ -8,7 +8,8 @@
 char *
 avi_text_quote (AviSpan text)
 {
-  g_autofree char *valid = g_utf8_make_valid ((const char *) text.data, MIN (text.len, AVI_TEXT_QUOTE_MAX));
+  const char *start = text.len > 0 ? (const char *) text.data : "";
+  g_autofree char *valid = g_utf8_make_valid (start, MIN (text.len, AVI_TEXT_QUOTE_MAX));
   GString *quoted = g_string_new ("“");
 
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at))

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "crypto/avi-siphash.h"
+
+#include <sodium.h>
+
+G_STATIC_ASSERT (sizeof (AviSipKey) == crypto_shorthash_siphashx24_KEYBYTES);
+G_STATIC_ASSERT (sizeof (AviSipHash) == crypto_shorthash_siphashx24_BYTES);
+
+void
+avi_sip_key_init (AviSipKey *self, AviRandom *random)
+{
+  random->fill (random, self->bytes, sizeof self->bytes);
+}
+
+AviSipHash
+avi_sip_hash (const AviSipKey *key, AviSpan data)
+{
+  AviSipHash hash;
+
+  crypto_shorthash_siphashx24 ((guint8 *) &hash, data.data, data.len, key->bytes);
+  return (AviSipHash) { GUINT64_FROM_LE (hash.lo), GUINT64_FROM_LE (hash.hi) };
+}
