@@ -234,7 +234,8 @@ avi_core_unref (AviCore *self)
     return;
   g_hash_table_iter_init (&iter, self->topics);
   while (g_hash_table_iter_next (&iter, NULL, &inboxes))
-    g_ptr_array_foreach (inboxes, (GFunc) (gpointer) avi_inbox_close, NULL);
+    for (guint i = 0; i < ((GPtrArray *) inboxes)->len; i++)
+      avi_inbox_close (g_ptr_array_index ((GPtrArray *) inboxes, i));
   g_hash_table_unref (self->topics);
   g_hash_table_unref (self->subscribers);
   g_hash_table_unref (self->peers);

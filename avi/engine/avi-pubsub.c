@@ -45,6 +45,7 @@ typedef struct
 } Input;
 
 static void avi_pubsub_timeout (AviTimer *timer, gint64 now);
+static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
 
 /* --- our stream to a peer --- */
 
@@ -91,7 +92,7 @@ avi_output_gone (AviStreamOwner *owner,
       g_hash_table_remove (pubsub->outputs, &self->peer);
       /* With the whole connection gone the swarm says what follows: another connection, or detach. */
       if (owner->connection->state == AVI_CONNECTION_OPEN)
-        avi_gossipsub_remove_peer (pubsub->router, &self->peer, avi_loop_now (pubsub->engine->loop));
+        avi_pubsub_forget (pubsub, owner->connection->entry);
     }
   g_clear_pointer (&self->held, g_bytes_unref);
   g_free (self);
@@ -241,36 +242,27 @@ avi_pubsub_drop_output (AviPubsub    *self,
     avi_stream_finish (&output->owner);
 }
 
-void
-avi_pubsub_attach (AviPubsub    *self,
-                   AviPeerEntry *entry,
-                   gboolean      moved)
+static void
+avi_pubsub_forget (AviPubsub    *self,
+                   AviPeerEntry *entry)
 {
-  const char *const *protocol = avi_pubsub_choose_protocol (entry);
-  gint64 now = avi_loop_now (self->engine->loop);
-  Output *output;
+  avi_gossipsub_remove_peer (self->router, &entry->id, avi_loop_now (self->engine->loop));
+}
 
-  avi_pubsub_drop_output (self, entry);
-  if (protocol == NULL)
-    {
-      avi_gossipsub_remove_peer (self->router, &entry->id, now);
-      return;
-    }
-  output = g_new0 (Output, 1);
-  output->owner.handler = &output_handler;
-  output->pubsub = self;
-  output->peer = entry->id;
-  if (!avi_connection_open_stream (entry->main, protocol, &output->owner, NULL))
-    {
-      g_free (output);
-      avi_gossipsub_remove_peer (self->router, &entry->id, now);
-      return;
-    }
-  g_hash_table_insert (self->outputs, &output->peer, output);
-  if (moved && avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
-    avi_engine_log (&entry->id, entry->main->remote, "pub/sub goes on over this connection");
-  else
-    avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], entry->agent, now);
+/* By whose rule the peer names messages: nodes of Avi say their name as their agent. Those without a
+ * boot id are the deployed ones, on rust-libp2p. */
+static const char *
+avi_pubsub_guess_family (AviPeerEntry *entry)
+{
+  if (!entry->is_avi)
+    return entry->agent;
+  return entry->main->info.has_boot_id ? "avi" : "rust-libp2p";
+}
+
+/* What the peer said before it was attached is heard now. */
+static void
+avi_pubsub_release_inputs (AviPeerEntry *entry)
+{
   for (guint i = 0; i < entry->connections->len; i++)
     {
       AviConnection *connection = g_ptr_array_index (entry->connections, i);
@@ -288,11 +280,49 @@ avi_pubsub_attach (AviPubsub    *self,
 }
 
 void
+avi_pubsub_attach (AviPubsub    *self,
+                   AviPeerEntry *entry,
+                   gboolean      moved)
+{
+  const char *const *protocol = avi_pubsub_choose_protocol (entry);
+  gint64 now = avi_loop_now (self->engine->loop);
+  Output *output;
+
+  avi_pubsub_drop_output (self, entry);
+  if (protocol == NULL)
+    {
+      avi_pubsub_forget (self, entry);
+      return;
+    }
+  output = g_new0 (Output, 1);
+  output->owner.handler = &output_handler;
+  output->pubsub = self;
+  output->peer = entry->id;
+  if (!avi_connection_open_stream (entry->main, protocol, &output->owner, NULL))
+    {
+      g_free (output);
+      avi_pubsub_forget (self, entry);
+      return;
+    }
+  g_hash_table_insert (self->outputs, &output->peer, output);
+  if (!moved || !avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
+    avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], avi_pubsub_guess_family (entry), now);
+  avi_pubsub_release_inputs (entry);
+}
+
+gboolean
+avi_pubsub_is_attached (AviPubsub    *self,
+                        AviPeerEntry *entry)
+{
+  return g_hash_table_contains (self->outputs, &entry->id);
+}
+
+void
 avi_pubsub_detach (AviPubsub    *self,
                    AviPeerEntry *entry)
 {
   avi_pubsub_drop_output (self, entry);
-  avi_gossipsub_remove_peer (self->router, &entry->id, avi_loop_now (self->engine->loop));
+  avi_pubsub_forget (self, entry);
 }
 
 /* --- the router's words --- */

@@ -16,6 +16,7 @@ void       avi_pubsub_free   (AviPubsub *self);
 /* @entry's main connection is new. @moved: the peer is the same running program as before, and what
  * is known of its subscriptions still holds. */
 void       avi_pubsub_attach (AviPubsub *self, AviPeerEntry *entry, gboolean moved);
+gboolean   avi_pubsub_is_attached (AviPubsub *self, AviPeerEntry *entry);
 void       avi_pubsub_detach (AviPubsub *self, AviPeerEntry *entry);
 /* Sends what the router has to send and tells what it has to tell. Called after each round. */
 void       avi_pubsub_pump   (AviPubsub *self);

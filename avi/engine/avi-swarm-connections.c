@@ -302,10 +302,14 @@ avi_swarm_take_identify (AviSwarm          *self,
     avi_peer_entry_learn (entry, info);
   if (info->listen_addresses != NULL)
     avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
-  if (connection->identified)
-    avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
-  else
-    avi_swarm_identified (self, connection);
+  if (!connection->identified)
+    {
+      avi_swarm_identified (self, connection);
+      return;
+    }
+  if (entry->main == connection && !avi_pubsub_is_attached (self->engine->pubsub, entry))
+    avi_pubsub_attach (self->engine->pubsub, entry, FALSE);
+  avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
 }
 
 void
