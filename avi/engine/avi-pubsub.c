@@ -46,6 +46,7 @@ typedef struct
 
 static void avi_pubsub_timeout (AviTimer *timer, gint64 now);
 static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
+static void avi_pubsub_hear (AviPubsub *self);
 
 /* --- our stream to a peer --- */
 
@@ -126,9 +127,9 @@ avi_input_read (Input  *self,
   AviSpan rpc;
 
   avi_frame_reader_push (&self->reader, data);
-  while (avi_frame_reader_next (&self->reader, &rpc, &error))
-    if (!avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
-      break;
+  while (avi_frame_reader_next (&self->reader, &rpc, &error)
+         && avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
+    avi_pubsub_hear (pubsub);
   if (error != NULL)
     {
       avi_engine_log (&connection->peer, connection->remote, "pub/sub: %s", error->message);
@@ -375,6 +376,15 @@ avi_pubsub_tell (AviPubsub         *self,
 }
 
 static void
+avi_pubsub_hear (AviPubsub *self)
+{
+  AviGossipsubEvent event;
+
+  while (avi_gossipsub_next (self->router, &event))
+    avi_pubsub_tell (self, &event);
+}
+
+static void
 avi_pubsub_count (AviPubsub *self)
 {
   AviCore *core = self->engine->core;
@@ -394,12 +404,10 @@ void
 avi_pubsub_pump (AviPubsub *self)
 {
   gint64 now = avi_loop_now (self->engine->loop);
-  AviGossipsubEvent event;
   AviPeerId peer;
   GBytes *rpc;
 
-  while (avi_gossipsub_next (self->router, &event))
-    avi_pubsub_tell (self, &event);
+  avi_pubsub_hear (self);
   while (avi_gossipsub_transmit (self->router, &peer, &rpc, now))
     {
       Output *output = g_hash_table_lookup (self->outputs, &peer);
