@@ -21,7 +21,8 @@ void avi_hmac_sha256 (AviSpan key, AviSpan first, AviSpan second, guint8 out[AVI
 #define AVI_X25519_LEN 32
 void     avi_x25519_public (const guint8 secret[AVI_X25519_LEN], guint8 out[AVI_X25519_LEN]);
 /* FALSE where the result is all zeros (a point of small order). */
-gboolean avi_x25519        (const guint8 secret[AVI_X25519_LEN], const guint8 point[AVI_X25519_LEN], guint8 out[AVI_X25519_LEN]);
+gboolean avi_x25519 (const guint8 secret[AVI_X25519_LEN], const guint8 point[AVI_X25519_LEN],
+                     guint8 out[AVI_X25519_LEN]);
 
 #define AVI_AEAD_KEY_LEN 32
 #define AVI_AEAD_TAG_LEN 16
@@ -31,7 +32,8 @@ AviAead *avi_aead_new  (const guint8 key[AVI_AEAD_KEY_LEN]);
 void     avi_aead_free (AviAead *self);
 /* In place. Noise's nonce: 4 bytes of zero, then @counter little-endian. */
 void     avi_aead_seal (AviAead *self, guint64 counter, AviSpan additional, AviSpan text, guint8 tag[AVI_AEAD_TAG_LEN]);
-gboolean avi_aead_open (AviAead *self, guint64 counter, AviSpan additional, AviSpan text, const guint8 tag[AVI_AEAD_TAG_LEN]);
+gboolean avi_aead_open (AviAead *self, guint64 counter, AviSpan additional, AviSpan text,
+                        const guint8 tag[AVI_AEAD_TAG_LEN]);
 
 void avi_wipe (gpointer data, gsize len);
 

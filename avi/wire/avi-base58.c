@@ -75,7 +75,8 @@ avi_radix_fail (const char *name, const char *text, gsize at, GError **error)
 }
 
 static gboolean
-avi_radix_decode (const char *text, const char *alphabet, guint radix, const char *name, GByteArray **out, GError **error)
+avi_radix_decode (const char *text, const char *alphabet, guint radix, const char *name, GByteArray **out,
+                  GError **error)
 {
   guint32 limbs[AVI_BASE58_MAX_LEN / 4];
   guint n_limbs = 0;
@@ -125,7 +126,8 @@ avi_radix_decode (const char *text, const char *alphabet, guint radix, const cha
   return TRUE;
 
 too_long:
-  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "The %s text stands for more than %d bytes", name, AVI_BASE58_MAX_LEN);
+  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "The %s text stands for more than %d bytes", name,
+               AVI_BASE58_MAX_LEN);
   return FALSE;
 }
 

@@ -359,7 +359,8 @@ avi_multiaddr_decode (AviSpan bytes, GError **error)
   if (bytes.len == 0 || bytes.len > AVI_MULTIADDR_MAX_LEN)
     {
       g_set_error (error, AVI_ERROR, bytes.len == 0 ? AVI_ERROR_PROTOCOL : AVI_ERROR_LIMIT,
-                   "An address of %" G_GSIZE_FORMAT " bytes, where 1 to %d are allowed", bytes.len, AVI_MULTIADDR_MAX_LEN);
+                   "An address of %" G_GSIZE_FORMAT " bytes, where 1 to %d are allowed", bytes.len,
+                   AVI_MULTIADDR_MAX_LEN);
       return NULL;
     }
 

@@ -93,7 +93,8 @@ avi_bit_base_decode (const AviBitBase *base, const char *text, GByteArray **out,
 
   if (n_bits >= base->bits || (window & ((1u << n_bits) - 1)) != 0)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "The %s text has bits left over at its end", base->name);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "The %s text has bits left over at its end",
+                   base->name);
       return FALSE;
     }
   *out = g_steal_pointer (&bytes);

@@ -90,7 +90,8 @@ avi_peer_id_decode_cid (AviSpan cid, AviPeerId *out, GError **error)
 {
   if (cid.len < 2 || cid.data[0] != CID_V1 || cid.data[1] != LIBP2P_KEY)
     {
-      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "It is no CID of version 1 and codec libp2p-key (0x72)");
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_PROTOCOL,
+                           "It is no CID of version 1 and codec libp2p-key (0x72)");
       return FALSE;
     }
   return avi_peer_id_decode (avi_span_skip (cid, 2), out, error);

@@ -14,7 +14,7 @@ struct _AviChunk
 {
   AviChunk *next;
   /* Pieces are cut off the front, each at a multiple of ARENA_ALIGN. */
-  _Alignas (ARENA_ALIGN) guint8 bytes[];
+  _Alignas(ARENA_ALIGN) guint8 bytes[];
 };
 
 struct _AviArena
@@ -107,7 +107,8 @@ avi_protobuf_unpack (const ProtobufCMessageDescriptor *descriptor,
                  "%s: unpacking its %" G_GSIZE_FORMAT " bytes would take more than the %" G_GSIZE_FORMAT " allowed",
                  what, bytes.len, budget);
   else
-    g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "%s: its %" G_GSIZE_FORMAT " bytes are no valid protobuf", what, bytes.len);
+    g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "%s: its %" G_GSIZE_FORMAT " bytes are no valid protobuf", what,
+                 bytes.len);
   return NULL;
 }
 

@@ -10,11 +10,28 @@
 
 G_BEGIN_DECLS
 
-typedef struct { atomic_int count; } AviRefCount;
+typedef struct
+{
+  atomic_int count;
+} AviRefCount;
 
-static inline void     avi_ref_count_init (AviRefCount *self) { atomic_init (&self->count, 1); }
-static inline void     avi_ref_count_inc  (AviRefCount *self) { atomic_fetch_add_explicit (&self->count, 1, memory_order_relaxed); }
+static inline void
+avi_ref_count_init (AviRefCount *self)
+{
+  atomic_init (&self->count, 1);
+}
+
+static inline void
+avi_ref_count_inc (AviRefCount *self)
+{
+  atomic_fetch_add_explicit (&self->count, 1, memory_order_relaxed);
+}
+
 /* TRUE for the last one. */
-static inline gboolean avi_ref_count_dec  (AviRefCount *self) { return atomic_fetch_sub_explicit (&self->count, 1, memory_order_acq_rel) == 1; }
+static inline gboolean
+avi_ref_count_dec (AviRefCount *self)
+{
+  return atomic_fetch_sub_explicit (&self->count, 1, memory_order_acq_rel) == 1;
+}
 
 G_END_DECLS

@@ -27,7 +27,8 @@ static void
 test_getters (void)
 {
   g_autoptr(GBytes) bytes = g_bytes_new_static ("fire", 4);
-  g_autoptr(AviMessage) message = avi_message_new ("system/alerts", AUTHOR, G_MAXUINT64, bytes, G_GINT64_CONSTANT (1767225600123456));
+  g_autoptr(AviMessage) message =
+      avi_message_new ("system/alerts", AUTHOR, G_MAXUINT64, bytes, G_GINT64_CONSTANT (1767225600123456));
   g_autoptr(GDateTime) when = avi_message_get_received_at (message);
   g_autofree char *shown = g_date_time_format (when, "%F %T.%f %Z");
 

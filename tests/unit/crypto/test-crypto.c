@@ -16,7 +16,8 @@ test_sha256 (void)
   assert_hex (AVI_SPAN (digest, sizeof digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   avi_sha256 (AVI_SPAN_EMPTY, digest);
   assert_hex (AVI_SPAN (digest, sizeof digest), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  avi_sha256_pair (AVI_SPAN_STRING ("abcdbcdecdefdefgefghfghighij"), AVI_SPAN_STRING ("hijkijkljklmklmnlmnomnopnopq"), digest);
+  avi_sha256_pair (AVI_SPAN_STRING ("abcdbcdecdefdefgefghfghighij"), AVI_SPAN_STRING ("hijkijkljklmklmnlmnomnopnopq"),
+                   digest);
   assert_hex (AVI_SPAN (digest, sizeof digest), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
@@ -29,7 +30,8 @@ test_hmac (void)
   memset (key, 0x0b, 20);
   avi_hmac_sha256 (AVI_SPAN (key, 20), AVI_SPAN_STRING ("Hi There"), AVI_SPAN_EMPTY, mac);
   assert_hex (AVI_SPAN (mac, sizeof mac), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-  avi_hmac_sha256 (AVI_SPAN_STRING ("Jefe"), AVI_SPAN_STRING ("what do ya want "), AVI_SPAN_STRING ("for nothing?"), mac);
+  avi_hmac_sha256 (AVI_SPAN_STRING ("Jefe"), AVI_SPAN_STRING ("what do ya want "), AVI_SPAN_STRING ("for nothing?"),
+                   mac);
   assert_hex (AVI_SPAN (mac, sizeof mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   memset (key, 0xaa, sizeof key);
   avi_hmac_sha256 (AVI_SPAN (key, sizeof key), AVI_SPAN_EMPTY,
@@ -77,35 +79,37 @@ test_small_order (void)
 }
 
 /* RFC 8439, appendix A.5, whose nonce has four zeros in front, as Noise's have. */
-#define AEAD_KEY     "1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0"
 #define AEAD_COUNTER G_GUINT64_CONSTANT (0x0807060504030201)
-#define AEAD_MORE    "f33388860000000000004e91"
-#define AEAD_TEXT                                                                                                          \
-  "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or obsoleted by "   \
-  "other documents at any time. It is inappropriate to use Internet-Drafts as reference material or to cite them other "   \
-  "than as /\xe2\x80\x9cwork in progress./\xe2\x80\x9d"
-#define AEAD_SEALED                                                                                                        \
-  "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c321b0100d4f03b" \
-  "7f355894cf332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61c186324e2b3506383606907b6a7c" \
-  "02b0f9f6157b53c867e4b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0a06c523eaf4534d7f83fa1155b0047718cbc546a0d" \
-  "072b04b3564eea1b422273f548271a0bb2316053fa76991955ebd63159434ecebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff" \
-  "77987130305beaba2eda04df997b714d6c6f2c29a6ad5cb4022b02709b"
-#define AEAD_TAG     "eead9d67890cbb22392336fea1851f38"
+static const char aead_key[] = "1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0";
+static const char aead_additional[] = "f33388860000000000004e91";
+static const char aead_text[] =
+  "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or "
+    "obsoleted by other documents at any time. It is inappropriate to use Internet-Drafts as reference material "
+    "or to cite them other than as /\xe2\x80\x9cwork in progress./\xe2\x80\x9d";
+static const char aead_sealed[] =
+  "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c"
+    "321b0100d4f03b7f355894cf332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61"
+    "c186324e2b3506383606907b6a7c02b0f9f6157b53c867e4b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0"
+    "a06c523eaf4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a0bb2316053fa76991955ebd63159434e"
+    "cebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff77987130305beaba2eda04df997b714d6c6f2c29a6ad5cb4"
+    "022b02709b";
+static const char aead_tag[] = "eead9d67890cbb22392336fea1851f38";
 
 static void
 test_aead (void)
 {
-  g_autoptr(GByteArray) key = from_hex (AEAD_KEY), more = from_hex (AEAD_MORE);
+  g_autoptr(GByteArray) key = from_hex (aead_key), more = from_hex (aead_additional);
   g_autoptr(AviAead) sealer = avi_aead_new (key->data), opener = avi_aead_new (key->data);
-  guint8 text[] = AEAD_TEXT, tag[AVI_AEAD_TAG_LEN];
-  const gsize len = sizeof text - 1;
+  guint8 text[sizeof aead_text - 1], tag[AVI_AEAD_TAG_LEN];
+  const gsize len = sizeof text;
 
+  memcpy (text, aead_text, len);
   avi_aead_seal (sealer, AEAD_COUNTER, span_of (more), AVI_SPAN (text, len), tag);
-  assert_hex (AVI_SPAN (text, len), AEAD_SEALED);
-  assert_hex (AVI_SPAN (tag, sizeof tag), AEAD_TAG);
+  assert_hex (AVI_SPAN (text, len), aead_sealed);
+  assert_hex (AVI_SPAN (tag, sizeof tag), aead_tag);
 
   g_assert_true (avi_aead_open (opener, AEAD_COUNTER, span_of (more), AVI_SPAN (text, len), tag));
-  g_assert_cmpmem (text, len, AEAD_TEXT, len);
+  g_assert_cmpmem (text, len, aead_text, len);
 }
 
 static void

@@ -66,8 +66,8 @@ test_rfc8032 (void)
 static void
 test_own_vector (void)
 {
-  g_autoptr(GByteArray) private = from_hex (ED25519_PRIVATE);
-  g_autoptr(AviPublicKey) public = decode_public (ED25519_PUBLIC);
+  g_autoptr(GByteArray) private = from_hex (ed25519_private);
+  g_autoptr(AviPublicKey) public = decode_public (ed25519_public);
   g_autoptr(AviKeyPair) pair = NULL;
   g_autoptr(GBytes) encoded = NULL;
   g_autoptr(GError) error = NULL;
@@ -75,9 +75,9 @@ test_own_vector (void)
 
   pair = avi_key_pair_decode (span_of (private), &error);
   g_assert_no_error (error);
-  assert_hex (avi_public_key_get_protobuf (avi_key_pair_get_public (pair)), ED25519_PUBLIC);
+  assert_hex (avi_public_key_get_protobuf (avi_key_pair_get_public (pair)), ed25519_public);
   encoded = avi_key_pair_encode (pair);
-  assert_hex (avi_span_from_bytes (encoded), ED25519_PRIVATE);
+  assert_hex (avi_span_from_bytes (encoded), ed25519_private);
   g_assert_true (avi_peer_id_equal (avi_key_pair_get_peer_id (pair), avi_public_key_get_peer_id (public)));
   peer = avi_peer_id_to_string (avi_key_pair_get_peer_id (pair));
   g_assert_true (g_str_has_prefix (peer, "12D3KooW"));
@@ -86,7 +86,7 @@ test_own_vector (void)
 static void
 test_older_form (void)
 {
-  g_autoptr(GByteArray) older = from_hex (ED25519_PRIVATE);
+  g_autoptr(GByteArray) older = from_hex (ed25519_private);
   g_autoptr(AviKeyPair) pair = NULL, other = NULL;
   g_autoptr(GBytes) encoded = NULL;
   g_autoptr(GError) error = NULL;
@@ -96,7 +96,7 @@ test_older_form (void)
   pair = avi_key_pair_decode (span_of (older), &error);
   g_assert_no_error (error);
   encoded = avi_key_pair_encode (pair);
-  assert_hex (avi_span_from_bytes (encoded), ED25519_PRIVATE);
+  assert_hex (avi_span_from_bytes (encoded), ed25519_private);
 
   older->data[older->len - 1] ^= 1;
   other = avi_key_pair_decode (span_of (older), &error);
@@ -117,9 +117,9 @@ assert_pair_refused (const char *hex, AviError code)
 static void
 test_bad_pairs (void)
 {
-  g_autofree char *mismatch = g_strdup (ED25519_PRIVATE);
-  g_autofree char *cut = g_strndup (ED25519_PRIVATE, strlen (ED25519_PRIVATE) - 2);
-  g_autofree char *long_one = g_strconcat (ED25519_PRIVATE, "00", NULL);
+  g_autofree char *mismatch = g_strdup (ed25519_private);
+  g_autofree char *cut = g_strndup (ed25519_private, strlen (ed25519_private) - 2);
+  g_autofree char *long_one = g_strconcat (ed25519_private, "00", NULL);
 
   mismatch[strlen (mismatch) - 1] ^= 1;
   assert_pair_refused (mismatch, AVI_ERROR_SECURITY);
@@ -127,8 +127,8 @@ test_bad_pairs (void)
   assert_pair_refused (long_one, AVI_ERROR_PROTOCOL);
   assert_pair_refused ("", AVI_ERROR_PROTOCOL);
   assert_pair_refused ("08011200", AVI_ERROR_PROTOCOL);
-  assert_pair_refused (SECP256K1_PRIVATE, AVI_ERROR_PROTOCOL);
-  assert_pair_refused (RSA_PRIVATE, AVI_ERROR_PROTOCOL);
+  assert_pair_refused (secp256k1_private, AVI_ERROR_PROTOCOL);
+  assert_pair_refused (rsa_private, AVI_ERROR_PROTOCOL);
 }
 
 static void
@@ -243,9 +243,9 @@ check_foreign_key (AviKeyType type, const char *private_hex, gsize header_len, c
 static void
 test_foreign_vectors (void)
 {
-  check_foreign_key (AVI_KEY_SECP256K1, SECP256K1_PRIVATE, 4, SECP256K1_PUBLIC);
-  check_foreign_key (AVI_KEY_ECDSA, ECDSA_PRIVATE, 4, ECDSA_PUBLIC);
-  check_foreign_key (AVI_KEY_RSA, RSA_PRIVATE, 5, RSA_PUBLIC);
+  check_foreign_key (AVI_KEY_SECP256K1, secp256k1_private, 4, secp256k1_public);
+  check_foreign_key (AVI_KEY_ECDSA, ecdsa_private, 4, ecdsa_public);
+  check_foreign_key (AVI_KEY_RSA, rsa_private, 5, rsa_public);
 }
 
 static void
@@ -256,9 +256,9 @@ test_peer_ids (void)
     const char *hex;
     const char *peer;
   } vectors[] = {
-    { ED25519_PUBLIC, "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq" },
-    { SECP256K1_PUBLIC, "16Uiu2HAmLhLvBoYaoZfaMUKuibM6ac163GwKY74c5kiSLg5KvLpY" },
-    { ECDSA_PUBLIC, "QmVMT29id3TUASyfZZ6k9hmNyc2nYabCo4uMSpDw4zrgDk" },
+    { ed25519_public, "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq" },
+    { secp256k1_public, "16Uiu2HAmLhLvBoYaoZfaMUKuibM6ac163GwKY74c5kiSLg5KvLpY" },
+    { ecdsa_public, "QmVMT29id3TUASyfZZ6k9hmNyc2nYabCo4uMSpDw4zrgDk" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (vectors); i++)
@@ -294,10 +294,10 @@ assert_hex_refused (const char *hex, const char *words)
 static void
 test_malformed_protobuf (void)
 {
-  g_autofree char *more = g_strconcat (ED25519_PUBLIC, "00", NULL);
-  g_autofree char *long_type = g_strconcat ("088100", ED25519_PUBLIC + 4, NULL);
-  g_autofree char *long_len = g_strconcat ("080112a000", ED25519_PUBLIC + 8, NULL);
-  g_autofree char *swapped = g_strconcat (ED25519_PUBLIC + 4, "0801", NULL);
+  g_autofree char *more = g_strconcat (ed25519_public, "00", NULL);
+  g_autofree char *long_type = g_strconcat ("088100", ed25519_public + 4, NULL);
+  g_autofree char *long_len = g_strconcat ("080112a000", ed25519_public + 8, NULL);
+  g_autofree char *swapped = g_strconcat (ed25519_public + 4, "0801", NULL);
 
   assert_hex_refused ("", "missing at byte 0");
   assert_hex_refused ("08", "a varint that is cut short at byte 1");
@@ -332,16 +332,16 @@ check_mutations (const char *hex, gsize structure_len)
 static void
 test_mutations (void)
 {
-  check_mutations (ED25519_PUBLIC, 4);
-  check_mutations (SECP256K1_PUBLIC, 5);
-  check_mutations (ECDSA_PUBLIC, 31); /* up to the point */
-  check_mutations (RSA_PUBLIC, 38);   /* up to the modulus */
+  check_mutations (ed25519_public, 4);
+  check_mutations (secp256k1_public, 5);
+  check_mutations (ecdsa_public, 31); /* up to the point */
+  check_mutations (rsa_public, 38);   /* up to the modulus */
 }
 
 static void
 test_points (void)
 {
-  g_autoptr(GByteArray) ecdsa = from_hex (ECDSA_PUBLIC), secp256k1 = from_hex (SECP256K1_PUBLIC);
+  g_autoptr(GByteArray) ecdsa = from_hex (ecdsa_public), secp256k1 = from_hex (secp256k1_public);
   g_autoptr(GByteArray) uncompressed = from_hex ("08021241" "04");
 
   ecdsa->data[ecdsa->len - 1] ^= 1; /* not on the curve */

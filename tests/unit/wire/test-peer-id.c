@@ -55,7 +55,8 @@ test_inline_key (void)
 {
   /* specs/peer-ids, Test vectors: the Ed25519 public key */
   g_autoptr(GByteArray) key = from_hex ("080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e");
-  g_autofree char *expected = g_strconcat ("0024", "080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e", NULL);
+  g_autofree char *expected =
+      g_strconcat ("0024", "080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e", NULL);
   AviPeerId id;
 
   avi_peer_id_from_public_key (span_of (key), &id);

@@ -24,7 +24,8 @@ test_round_trip (void)
   sent.protocols = names;
   packed = avi_protobuf_pack (&sent.base);
 
-  received = avi_protobuf_unpack (&avi__wire__identify__descriptor, avi_span_from_bytes (packed), arena, "Identify", &error);
+  received =
+      avi_protobuf_unpack (&avi__wire__identify__descriptor, avi_span_from_bytes (packed), arena, "Identify", &error);
   g_assert_no_error (error);
   g_assert_cmpmem (received->agent_version.data, received->agent_version.len, "kitchen", 7);
   g_assert_cmpuint (received->n_protocols, ==, 2);
@@ -54,7 +55,8 @@ test_delimited (void)
 static void
 test_malformed (void)
 {
-  static const char *const inputs[] = { "\x2a\x05" "ab", "\x2a", "\x0b", "\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" };
+  static const char *const inputs[] = { "\x2a\x05\x61\x62", "\x2a", "\x0b",
+                                        "\x2a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" };
 
   for (guint i = 0; i < G_N_ELEMENTS (inputs); i++)
     {
