@@ -384,17 +384,25 @@ avi_connection_handle (AviConnection *self,
     }
 }
 
-/* Hands @bytes (empty: time passed) to the link and acts on all it says. */
+/* Acts on all that the link has to say. */
+static void
+avi_connection_hear (AviConnection *self)
+{
+  AviLinkEvent event;
+
+  while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
+    avi_connection_handle (self, &event);
+}
+
+/* Hands @bytes (empty: time passed) to the link. */
 static void
 avi_connection_receive (AviConnection *self,
                         AviSpan        bytes)
 {
   GError *error = NULL;
-  AviLinkEvent event;
   gboolean fine = avi_link_receive (self->link, bytes, avi_loop_now (self->engine->loop), &error);
 
-  while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
-    avi_connection_handle (self, &event);
+  avi_connection_hear (self);
   if (self->state == AVI_CONNECTION_CLOSED)
     {
       g_clear_error (&error);
@@ -538,9 +546,11 @@ avi_connection_flush (AviConnection *self)
   if (self->state != AVI_CONNECTION_HANDSHAKE && self->state != AVI_CONNECTION_OPEN)
     return;
   avi_connection_write_all (self);
+  /* Sending made room, or ended streams. */
+  if (self->state != AVI_CONNECTION_CLOSED)
+    avi_connection_hear (self);
   if (self->state == AVI_CONNECTION_CLOSED)
     return;
-  /* What transmit freed room for is told: WRITABLE. */
   avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd,
                   EPOLLIN | (self->unsent != NULL ? EPOLLOUT : 0u), avi_connection_ready, NULL);
   avi_connection_update_timer (self);

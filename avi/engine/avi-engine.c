@@ -16,6 +16,9 @@
 /* The longest that a stop waits for what is queued to be sent. */
 #define STOP_FLUSH (500 * G_TIME_SPAN_MILLISECOND)
 
+/* Of pub/sub and dirty connections, after a round of events. */
+#define FLUSH_PASSES 4
+
 void
 avi_engine_log (const AviPeerId    *peer,
                 const AviMultiaddr *remote,
@@ -46,11 +49,17 @@ avi_engine_after_round (gpointer user_data)
   AviEngine *self = user_data;
   GList *link;
 
-  if (self->pubsub != NULL)
-    avi_pubsub_pump (self->pubsub);
-  /* What a flush makes dirty again waits for the next round, so that one cannot spin here. */
-  for (guint n = self->dirty.length; n > 0 && (link = g_queue_pop_head_link (&self->dirty)) != NULL; n--)
-    avi_connection_flush (link->data);
+  /* Sending may give rise to more; what is left after a few passes waits for the next round, so that
+   * nobody can keep the loop here. */
+  for (guint pass = 0; pass < FLUSH_PASSES; pass++)
+    {
+      if (self->pubsub != NULL)
+        avi_pubsub_pump (self->pubsub);
+      if (self->dirty.length == 0)
+        break;
+      for (guint n = self->dirty.length; n > 0 && (link = g_queue_pop_head_link (&self->dirty)) != NULL; n--)
+        avi_connection_flush (link->data);
+    }
   if (self->dirty.length > 0)
     avi_loop_wake (self->loop);
   while (self->graveyard->len > 0)
