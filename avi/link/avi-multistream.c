@@ -289,7 +289,9 @@ avi_multistream_transmit (AviMultistream *self, AviWriter *writer, gint64 now)
 {
   gsize before = writer->len;
 
-  if (self->state == FAILED)
+  /* What a listener answered before it failed it still says: an optimist, whose data made it fail, then
+   * learns that its offer was refused. */
+  if (self->state == FAILED && self->dialer)
     return FALSE;
 
   if (self->owes_header && avi_multistream_put (writer, HEADER))

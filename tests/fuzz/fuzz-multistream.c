@@ -58,7 +58,6 @@ run (guint8 choice, const guint8 *bytes, gsize len, gsize step)
   g_autoptr(GError) error = NULL;
   GString *events = g_string_new (NULL);
   AviWriter writer;
-  gsize before;
 
   avi_writer_init (&writer, 4096);
   take (machine, &writer, events, data);
@@ -72,13 +71,12 @@ run (guint8 choice, const guint8 *bytes, gsize len, gsize step)
       take (machine, &writer, events, data);
     }
 
-  before = writer.len;
-  g_assert (!avi_multistream_transmit (machine, &writer, 0) && writer.len == before);
+  /* What was refused before the failure is still answered; then nothing more is said. */
+  avi_multistream_transmit (machine, &writer, 0);
+  g_assert (!avi_multistream_transmit (machine, &writer, 0));
   g_assert (error == NULL || !avi_multistream_is_done (machine));
   g_string_append_printf (events, "%d|", error != NULL ? error->code : -1);
-  /* What a listener would still have said depends on when it failed. */
-  if (error == NULL)
-    g_string_append_len (events, (const char *) writer.data, writer.len);
+  g_string_append_len (events, (const char *) writer.data, writer.len);
   g_string_append_len (events, data->str, data->len);
   avi_writer_clear (&writer);
   return g_string_free_to_bytes (events);

@@ -85,7 +85,6 @@ assert_refuses (AviMultistream *machine, const char *heard, AviError code, const
     g_error ("“%s” does not match “%s”", error->message, pattern);
 
   /* For good. */
-  assert_says (machine, "");
   g_assert_false (avi_multistream_is_done (machine));
   g_assert_false (hear (machine, HEADER, log, &later));
   g_assert_error (later, AVI_ERROR, AVI_ERROR_CLOSED);
@@ -97,6 +96,7 @@ assert_listener_refuses (const char *heard, AviError code, const char *pattern)
   g_autoptr(AviMultistream) listener = avi_multistream_new_listener (both);
 
   assert_refuses (listener, heard, code, pattern);
+  assert_says (listener, g_str_has_prefix (heard, HEADER) ? HEADER : "");
 }
 
 static void
@@ -243,6 +243,7 @@ test_refused_offers (void)
   g_assert_true (hear (dialer, HEADER NA, log, NULL));
   assert_says (dialer, YAMUX);
   assert_refuses (dialer, NA, AVI_ERROR_REJECTED, "*: /noise, /yamux/1.0.0");
+  assert_says (dialer, "");
   g_assert_cmpstr (log->str, ==, "");
 }
 
@@ -356,6 +357,21 @@ test_proposal_limit (void)
 }
 
 static void
+test_refusal_before_a_failure (void)
+{
+  g_autoptr(AviMultistream) listener = avi_multistream_new_listener (noise_only);
+  g_autoptr(GString) log = g_string_new (NULL);
+  g_autoptr(GError) error = NULL;
+
+  /* An optimist whose offer is not known here: what follows it is no proposal. */
+  g_assert_false (hear (listener, HEADER YAMUX "\x04" "data", log, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL);
+  assert_says (listener, HEADER NA);
+  assert_says (listener, "");
+  g_assert_cmpstr (log->str, ==, "");
+}
+
+static void
 test_little_room (void)
 {
   g_autoptr(AviMultistream) listener = avi_multistream_new_listener (noise_only);
@@ -415,6 +431,8 @@ main (int argc, char **argv)
   g_test_add_func ("/multistream/a name longer than 255 bytes is an error", test_name_limit);
   g_test_add_func ("/multistream/a name of 255 bytes is offered and agreed", test_longest_name_agrees);
   g_test_add_func ("/multistream/a listener gives up after 32 proposals", test_proposal_limit);
+  g_test_add_func ("/multistream/an optimist is told of the refusal before its data fail",
+                   test_refusal_before_a_failure);
   g_test_add_func ("/multistream/messages wait whole until there is room", test_little_room);
   g_test_add_func ("/multistream/two machines agree on what both speak", test_two_machines);
   return g_test_run ();
