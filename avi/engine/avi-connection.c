@@ -178,6 +178,8 @@ avi_connection_close (AviConnection *self,
   if (before == AVI_CONNECTION_CLOSED)
     return;
   self->state = AVI_CONNECTION_CLOSED;
+  avi_core_count (engine->core, before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED,
+                  1);
   self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
   if (self->is_dirty)
     g_queue_unlink (&engine->dirty, &self->dirty_link);
@@ -187,8 +189,6 @@ avi_connection_close (AviConnection *self,
   g_clear_pointer (&self->unsent, g_byte_array_unref);
   avi_limits_close (&engine->limits, (const struct sockaddr *) &self->source, self->inbound,
                     before != AVI_CONNECTION_OPEN);
-  avi_core_count (engine->core, before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED,
-                  1);
   avi_engine_log (self->peer.len > 0 ? &self->peer : NULL, self->remote, "%s connection %s: %s",
                   self->inbound ? "inbound" : "outbound", before == AVI_CONNECTION_OPEN ? "ended" : "failed",
                   self->why_closed);

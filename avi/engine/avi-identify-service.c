@@ -37,7 +37,7 @@ avi_identify_service_encode (AviConnection *connection)
 {
   AviEngine *engine = connection->engine;
   g_autoptr(GPtrArray) addresses = avi_engine_get_addresses (engine);
-  g_autoptr(AviPublicKey) key = avi_key_pair_get_public (engine->settings->identity);
+  AviPublicKey *key = avi_key_pair_get_public (engine->settings->identity);
   AviIdentify info = {
     .protocol_version = (char *) AVI_PROTOCOL_VERSION,
     .agent_version = (char *) engine->settings->name,

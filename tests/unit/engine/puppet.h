@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Puppet: a peer that a test leads by the hand: an AviLink on a socket of its own, driven only while
+ * the test says so. It answers identify with a boot id of the test's choosing, and pings where it is
+ * told to; nothing else.
+ */
+#pragma once
+
+#include "link/avi-link.h"
+
+G_BEGIN_DECLS
+
+typedef struct _Puppet Puppet;
+
+/* Connects to 127.0.0.1:@port. @key: its identity. */
+Puppet  *puppet_dial       (AviKeyPair *key, guint16 port, guint8 boot);
+/* Accepts on @listener, a listening socket. */
+Puppet  *puppet_accept     (AviKeyPair *key, int listener, guint8 boot);
+void     puppet_free       (Puppet *self);
+/* As a machine that hangs: the socket stays open, nothing is read or said. */
+void     puppet_set_silent (Puppet *self, gboolean silent);
+gboolean puppet_is_open    (Puppet *self);        /* the handshake is done, the socket open */
+gboolean puppet_is_closed  (Puppet *self);        /* the other end has closed it */
+gboolean puppet_was_told_to_go (Puppet *self);    /* by GoAway */
+guint    puppet_get_n_identified (Puppet *self);  /* how often it was asked who it is */
+
+/* Drives @puppets (NULL-terminated) and the default main context until @done says TRUE; an error of
+ * the test after ten seconds. */
+void     puppets_run       (Puppet **puppets, gboolean (*done) (gpointer data), gpointer data);
+
+int      puppet_listen     (guint16 *port);
+
+G_END_DECLS
