@@ -83,11 +83,11 @@ test_small_order (void)
 static const char aead_key[] = "1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0";
 static const char aead_additional[] = "f33388860000000000004e91";
 static const char aead_text[] =
-  "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or "
+    "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, replaced, or "
     "obsoleted by other documents at any time. It is inappropriate to use Internet-Drafts as reference material "
     "or to cite them other than as /\xe2\x80\x9cwork in progress./\xe2\x80\x9d";
 static const char aead_sealed[] =
-  "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c"
+    "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c"
     "321b0100d4f03b7f355894cf332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61"
     "c186324e2b3506383606907b6a7c02b0f9f6157b53c867e4b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0"
     "a06c523eaf4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a0bb2316053fa76991955ebd63159434e"
