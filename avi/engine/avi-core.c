@@ -628,9 +628,16 @@ avi_core_subscribe (AviCore    *self,
 
   if (!avi_core_check_topic (topic, error))
     return NULL;
-  inbox = avi_inbox_new (self->events, topic, tag, max_queued, max_bytes);
   avi_lock (&self->lock);
   inboxes = g_hash_table_lookup (self->topics, topic);
+  if (inboxes == NULL && g_hash_table_size (self->topics) >= AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS)
+    {
+      avi_unlock (&self->lock);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "This device subscribes to %d topics already, no more are allowed: not to “%s”",
+                   AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS, topic);
+      return NULL;
+    }
+  inbox = avi_inbox_new (self->events, topic, tag, max_queued, max_bytes);
   if (inboxes == NULL)
     {
       inboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_inbox_unref);
