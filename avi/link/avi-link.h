@@ -5,25 +5,35 @@
  * joined into one machine with the usual doors. The engine's connection drives it with a socket,
  * the tests and the fuzzer with a pipe. It knows nothing of what the streams carry.
  *
- * A dialler sends its security proposal and Noise's first message in one packet, and on streams
- * for which it offers one protocol the first data together with the offer.
+ * A dialler sends its security proposal and Noise's first message in one packet, its proposal of
+ * a muxer and the first Yamux frames in another, and on streams for which it offers one protocol
+ * the first data together with the offer.
+ *
+ * Bytes are opened where they lie and read as `next` is called: after `receive` call `next` until
+ * it returns FALSE, then `transmit`, then `next` again, for sending may free a stream (CLOSED) or
+ * its queue (WRITABLE). Verbs may be called between any two of these. `next` and `transmit` follow
+ * a `receive`, with or without bytes, whenever `deadline` has passed.
+ *
+ * An error is final: `next` and `transmit` return FALSE from then on, and `receive` returns it. One
+ * that shows in `next` or `transmit` makes `deadline` 0, so that the next `receive` tells it.
  */
 #pragma once
 
-#include "avi-noise.h"
-#include "avi-yamux.h"
+#include "link/avi-noise.h"
+#include "link/avi-yamux.h"
 
 G_BEGIN_DECLS
 
 typedef struct _AviLink       AviLink;
-typedef struct _AviLinkStream AviLinkStream; /* valid until its RESET or CLOSED event, or `reset` */
+/* Valid until the call of `next` behind its REFUSED, RESET or CLOSED event, or until `reset`. */
+typedef struct _AviLinkStream AviLinkStream;
 
 typedef struct
 {
   gboolean           dialer;
   AviNoiseStatic    *statics;
   const AviPeerId   *expected;     /* or NULL */
-  const char *const *protocols;    /* that the peer may open streams for; NULL-terminated; borrowed */
+  const char *const *protocols;    /* that the peer may open streams for; NULL-terminated or NULL; borrowed */
   gboolean           early_muxer;  /* take part in early muxer negotiation */
   AviYamuxConfig     yamux;        /* its initiator is set by the link */
   gint64             handshake_timeout; /* µs from creation to ESTABLISHED; 0: 10 s */
@@ -50,9 +60,9 @@ typedef struct
 {
   AviLinkEventType type;
   AviLinkStream   *stream;
-  const char      *protocol;
-  AviPublicKey    *key;
-  AviSpan          data;
+  const char      *protocol;   /* of STREAM and AGREED: one of the list given */
+  AviPublicKey    *key;        /* good as long as the link */
+  AviSpan          data;       /* good until the next call of `next` */
   gint64           round_trip; /* µs */
   guint32          code;
 } AviLinkEvent;
@@ -66,21 +76,27 @@ gint64   avi_link_deadline (AviLink *self);
 
 gboolean        avi_link_is_established (AviLink *self);
 /* @protocols: offered in their order, NULL-terminated; must outlive the stream's negotiation. With
- * one protocol data may be sent at once, with several after AGREED (before it, it is queued). */
+ * one protocol data goes out with the offer, with several it is held until AGREED. Fails with
+ * AVI_ERROR_LIMIT or AVI_ERROR_CLOSED, as avi_yamux_open does. */
 AviLinkStream  *avi_link_open      (AviLink *self, const char *const *protocols, gint64 now, GError **error);
+/* FALSE where the queue is full, as avi_yamux_send does: WRITABLE follows, or AGREED if it is yet to
+ * come; also FALSE after `finish`. */
 gboolean        avi_link_send      (AviLink *self, AviLinkStream *stream, GBytes *bytes);
 /* FIN, held back until the peer has answered the negotiation (js needs that order). */
 void            avi_link_finish    (AviLink *self, AviLinkStream *stream);
+/* The stream is gone at once, without an event. */
 void            avi_link_reset     (AviLink *self, AviLinkStream *stream);
+/* The owner has done with @n bytes of the stream's data: the peer may send as many more. */
 void            avi_link_consume   (AviLink *self, AviLinkStream *stream, gsize n);
 gsize           avi_link_get_queued (AviLink *self, AviLinkStream *stream);
 void            avi_link_go_away   (AviLink *self, guint32 code);
 void            avi_link_ping      (AviLink *self);
+/* All that was queued, FIN included, has been handed to a writer. */
 gboolean        avi_link_is_flushed (AviLink *self);
 
 gpointer        avi_link_stream_get_owner    (AviLinkStream *stream);
 void            avi_link_stream_set_owner    (AviLinkStream *stream, gpointer owner);
-const char     *avi_link_stream_get_protocol (AviLinkStream *stream);
+const char     *avi_link_stream_get_protocol (AviLinkStream *stream); /* NULL until it is agreed */
 gboolean        avi_link_stream_is_inbound   (AviLinkStream *stream);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviLink, avi_link_free)

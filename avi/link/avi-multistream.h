@@ -50,6 +50,7 @@ void            avi_multistream_free         (AviMultistream *self);
  * where it proposes without end, AVI_ERROR_PROTOCOL for all else. The events of the last call must
  * have been taken. */
 gboolean avi_multistream_receive  (AviMultistream *self, AviSpan bytes, gint64 now, GError **error);
+/* A listener that failed still gives the refusals that it owes. */
 gboolean avi_multistream_transmit (AviMultistream *self, AviWriter *writer, gint64 now);
 gboolean avi_multistream_next     (AviMultistream *self, AviMultistreamEvent *event);
 gint64   avi_multistream_deadline (AviMultistream *self); /* G_MAXINT64: it has none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-frame.h"
+#include "link/avi-yamux-frame.h"
 
 #include "avi-error.h"
 

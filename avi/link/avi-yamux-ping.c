@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-ping.h"
+#include "link/avi-yamux-ping.h"
 
 void
 avi_yamux_ping_init (AviYamuxPing *self,

@@ -7,11 +7,11 @@
 #pragma once
 
 #include "avi-error.h"
-#include "avi-yamux-frame.h"
-#include "avi-yamux-ping.h"
-#include "avi-yamux-queue.h"
-#include "avi-yamux-window.h"
-#include "avi-yamux.h"
+#include "link/avi-yamux-frame.h"
+#include "link/avi-yamux-ping.h"
+#include "link/avi-yamux-queue.h"
+#include "link/avi-yamux-window.h"
+#include "link/avi-yamux.h"
 
 G_BEGIN_DECLS
 

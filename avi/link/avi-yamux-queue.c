@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-queue.h"
+#include "link/avi-yamux-queue.h"
 
 void
 avi_yamux_queue_push (AviYamuxQueue *self,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-private.h"
+#include "link/avi-yamux-private.h"
 
 /* A stream that the peer can know: until our SYN is out a frame for it is as stray as any. */
 static AviYamuxStream *

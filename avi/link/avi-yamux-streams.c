@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-private.h"
+#include "link/avi-yamux-private.h"
 
 /* RST frames that wait for a writer. A peer that never reads could make us hold any number. */
 #define MAX_RESETS 4096

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-private.h"
+#include "link/avi-yamux-private.h"
 
 /* A DATA frame is cut to what the writer holds, but not into crumbs. */
 #define MIN_FRAGMENT 1024

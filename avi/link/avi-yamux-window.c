@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-window.h"
+#include "link/avi-yamux-window.h"
 
-#include "avi-yamux.h"
+#include "link/avi-yamux.h"
 
 /* Keeps the products below in 64 bits. */
 #define MAX_ROUND_TRIP (60 * G_USEC_PER_SEC)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-yamux-private.h"
+#include "link/avi-yamux-private.h"
 
 #define DEFAULT_MAX_STREAMS    1024
 #define DEFAULT_MAX_UNACCEPTED 256
 #define DEFAULT_MAX_WINDOW     (16 * 1024 * 1024)
 #define DEFAULT_MAX_RECEIVE    (32 * 1024 * 1024)
-#define DEFAULT_MAX_SEND_QUEUE (1024 * 1024)
 #define DEFAULT_PING_INTERVAL  (10 * G_USEC_PER_SEC)
 #define DEFAULT_PING_TIMEOUT   (10 * G_USEC_PER_SEC)
 
@@ -33,7 +32,7 @@ avi_yamux_new (const AviYamuxConfig *config)
   if (limits->max_receive == 0)
     limits->max_receive = DEFAULT_MAX_RECEIVE;
   if (limits->max_send_queue == 0)
-    limits->max_send_queue = DEFAULT_MAX_SEND_QUEUE;
+    limits->max_send_queue = AVI_YAMUX_MAX_SEND_QUEUE;
   if (limits->ping_interval == 0)
     limits->ping_interval = DEFAULT_PING_INTERVAL;
   if (limits->ping_timeout == 0)

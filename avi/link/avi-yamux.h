@@ -28,6 +28,7 @@ G_BEGIN_DECLS
 #define AVI_YAMUX_INITIAL_WINDOW (256 * 1024)
 /* Of payload in a DATA frame that we send: with its header it fills one Noise frame. */
 #define AVI_YAMUX_SEND_FRAME_MAX (65535 - 16 - 12)
+#define AVI_YAMUX_MAX_SEND_QUEUE (1024 * 1024) /* where the config says nothing */
 
 typedef struct _AviYamux AviYamux;
 
@@ -38,7 +39,7 @@ typedef struct
   guint    max_unaccepted;  /* inbound, not accepted by their owner; beyond it they are reset; 0: 256 */
   guint32  max_window;      /* of one stream; 0: 16 MiB */
   gsize    max_receive;     /* bytes by which all windows may exceed the initial ones, in sum; 0: 32 MiB */
-  gsize    max_send_queue;  /* of one stream, bytes; 0: 1 MiB */
+  gsize    max_send_queue;  /* of one stream, bytes; 0: AVI_YAMUX_MAX_SEND_QUEUE */
   gint64   ping_interval;   /* µs of silence until a ping asks whether the peer is there; 0: 10 s; -1: never,
                                and windows grow only once `ping` has measured the round trip */
   gint64   ping_timeout;    /* µs of further silence until that is AVI_ERROR_TIMEOUT; 0: 10 s */
