@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our node and one of another implementation, over loopback.
+
+Usage: meet.py rust|go AVI-PEER
+"""
+
+import hashlib
+import signal
+import sys
+import time
+
+import harness
+import peers
+from harness import hear_each_other, link_up
+
+FOREIGN = {peer.name: peer for peer in peers.FOREIGN}
+TOPIC = 'interop'
+SILENCE = 30.0      # seconds after which a connection that died silently must be noticed
+
+kind = sys.argv[1]
+ours_program = sys.argv[2]
+foreign_program = FOREIGN[kind].program()
+suite = harness.Suite()
+
+
+def ours(suite, *options, name='avi'):
+    return suite.node(ours_program, '--agent', name, '--subscribe', TOPIC, *options, name=name)
+
+
+def foreign(suite, *options, name=kind):
+    return suite.node(foreign_program, '--agent', name, '--subscribe', TOPIC, *options, name=name)
+
+
+# ---- Connections --------------------------------------------------------------------------------
+
+@suite.test(f'we dial {kind}, and texts go both ways')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+
+
+@suite.test(f'{kind} dials us, and texts go both ways')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(them, us, TOPIC)
+
+
+@suite.test(f'{kind} and we learn by identify who the other is')
+def _(suite):
+    us, them = ours(suite, name='kitchen'), foreign(suite, name='visitor')
+    them.tell('dial', us.address)
+    agent, version, protocols = them.expect('identified', us.id)
+    assert (agent, version) == ('kitchen', '/avi/1.0.0'), (agent, version)
+    expected = {'/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0', '/ipfs/ping/1.0.0',
+                '/meshsub/1.1.0', '/meshsub/1.0.0', '/floodsub/1.0.0'}
+    assert expected <= set(protocols.split(',')), protocols
+    agent, _, protocols = us.expect('identified', them.id)
+    assert agent == 'visitor', agent
+    assert '/meshsub/1.1.0' in protocols.split(','), protocols
+
+
+@suite.test(f'{kind} pings us, and we know the round trip to {kind}')
+def _(suite):
+    us, them = ours(suite), foreign(suite, '--ping-interval', 200)
+    us.tell('dial', them.address)
+    for here, there in ((them, us), (us, them)):
+        for _ in range(1 if here is us else 3):
+            microseconds, = here.expect('ping', there.id)
+            assert 0 < int(microseconds) < 5_000_000, microseconds
+
+
+def key_type(suite, name):
+    us, them = ours(suite), foreign(suite, '--key-type', name)
+    link_up(us, them, TOPIC)
+    link_up(them, ours(suite, name='other'), TOPIC)
+
+
+for name in ('ed25519', 'ecdsa', 'secp256k1', 'rsa'):
+    suite.add(f'{kind} may have a key of type {name}, and its signatures are accepted', key_type, name)
+
+
+@suite.test(f'the same seed gives {kind} and us the same peer id')
+def _(suite):
+    assert ours(suite, '--seed', 7).id == foreign(suite, '--seed', 7).id
+
+
+@suite.test('a dial that meets another peer than it names is an error that names both')
+def _(suite):
+    us, them, stranger = ours(suite), foreign(suite), foreign(suite, name='stranger')
+    them.address, stranger.address
+    us.tell('dial', them.address.replace(them.id, stranger.id))
+    error = ' '.join(us.expect('error'))
+    assert stranger.id in error and them.id in error, error
+    assert not us.has('connected')
+    link_up(us, them, TOPIC)
+
+
+@suite.test(f'{kind} that dials us by a wrong peer id fails, and can dial again by the right one')
+def _(suite):
+    us, them, stranger = ours(suite), foreign(suite), foreign(suite, name='stranger')
+    them.tell('dial', us.address.replace(us.id, stranger.id))
+    them.expect('error')
+    assert not us.has('connected', stranger.id)
+    link_up(them, us, TOPIC)
+
+
+@suite.test(f'{kind} and we dial each other at once, and every text is heard once')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    addresses = us.address, them.address
+    us.tell('dial', addresses[1])
+    them.tell('dial', addresses[0])
+    hear_each_other(us, them, TOPIC)
+    for i in range(20):
+        us.tell('publish', TOPIC, f'{i} of ours')
+        them.tell('publish', TOPIC, f'{i} of theirs')
+    for i in range(20):
+        them.expect_message(TOPIC, us.id, f'{i} of ours')
+        us.expect_message(TOPIC, them.id, f'{i} of theirs')
+    us.tell('publish', TOPIC, 'last')
+    them.expect_message(TOPIC, us.id, 'last')
+    repeated = [event for event in them.events if event[0] == 'message' and event[-1] == 'ours']
+    assert not repeated, repeated
+
+
+@suite.test(f'{kind} says goodbye, and we are told')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    them.tell('quit')
+    us.expect('disconnected', them.id)
+
+
+@suite.test(f'we say goodbye, and {kind} is told')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    us.tell('quit')
+    them.expect('disconnected', us.id)
+
+
+# ---- Messages -----------------------------------------------------------------------------------
+
+@suite.test('a message of 1 MiB goes both ways')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    size = 1 << 20
+    as_shown = f'{size}-bytes:{hashlib.sha256(b"x" * size).hexdigest()}'
+    for sender, receiver in ((us, them), (them, us)):
+        sender.tell('publish-size', TOPIC, size)
+        receiver.expect_message(TOPIC, sender.id, as_shown)
+
+
+@suite.test('of a thousand messages each way none is lost, and their order stays')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    count = 1000
+    for sender, receiver in ((us, them), (them, us)):
+        # We take all at once; go drops what its queue of 32 cannot hold.
+        pace = count if sender is us else 20
+        for i in range(count):
+            sender.tell('publish', TOPIC, f'{i} of {count}')
+            if i % pace == pace - 1:
+                heard = [receiver.expect('message', TOPIC, sender.id)[0] for _ in range(pace)]
+                assert heard == [str(n) for n in range(i - pace + 1, i + 1)], heard
+
+
+def relay(suite, outer, middle):
+    """Texts of either end reach the other end through the middle, with their author."""
+    one, between, other = outer(suite, name='one'), middle(suite, name='between'), outer(suite, name='other')
+    link_up(one, between, TOPIC)
+    link_up(between, other, TOPIC)
+    hear_each_other(one, other, TOPIC)
+
+
+suite.add(f'we pass texts on between two of {kind}', relay, foreign, ours)
+suite.add(f'{kind} passes texts on between two of ours', relay, ours, foreign)
+
+
+@suite.test(f'{kind} that asks for what it missed by IWANT gets it from us, and the other way round')
+def _(suite):
+    # More nodes than a mesh holds: some hear of a message by IHAVE only. All must hear all.
+    us = ours(suite)
+    crowd = [foreign(suite, name=f'{kind}-{i}') for i in range(7)] + [ours(suite, name=f'avi-{i}') for i in range(7)]
+    for node in crowd:
+        node.tell('dial', us.address)
+    for node in crowd:
+        node.expect('connected', us.id)
+        hear_each_other(us, node, TOPIC)
+    for sender in (us, crowd[0], crowd[-1]):
+        sender.tell('publish', TOPIC, f'to all from {sender.name}')
+        for receiver in [us, *crowd]:
+            if receiver is not sender:
+                receiver.expect_message(TOPIC, sender.id, f'to all from {sender.name}')
+
+
+@suite.test('who unsubscribes hears no more, and who subscribes again hears again')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    for receiver, sender in ((us, them), (them, us)):
+        receiver.tell('unsubscribe', TOPIC)
+        receiver.tell('subscribe', 'elsewhere')
+        sender.tell('subscribe', 'elsewhere')
+        hear_each_other(sender, receiver, 'elsewhere')
+        sender.tell('publish', TOPIC, 'unheard')
+        # What was published later has come: the earlier one will not.
+        hear_each_other(sender, receiver, 'elsewhere')
+        assert not receiver.has('message', TOPIC, sender.id, 'unheard')
+        receiver.tell('subscribe', TOPIC)
+        hear_each_other(sender, receiver, TOPIC)
+
+
+@suite.test(f'we wait until {kind} subscribes')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    us.tell('wait', 'later', 1)
+    them.tell('subscribe', 'later')
+    us.expect('subscribers', 'later', 1)
+    us.tell('publish', 'later', 'now')
+    them.expect_message('later', us.id, 'now')
+
+
+@suite.test(f'texts go both ways with a {kind} that speaks floodsub')
+def _(suite):
+    us, them = ours(suite), foreign(suite, '--floodsub')
+    link_up(us, them, TOPIC)
+
+
+# ---- Healing ------------------------------------------------------------------------------------
+
+def restarted(node, program, suite, *options):
+    """The same node again: same key, same port, within 100 ms of its end."""
+    port = node.port()
+    node.kill()
+    died = time.monotonic()
+    again = suite.node(program, '--agent', node.name, '--subscribe', TOPIC, *options,
+                       '--listen', f'/ip4/127.0.0.1/tcp/{port}', name=node.name)
+    assert time.monotonic() - died < 0.1
+    return again
+
+
+@suite.test(f'{kind} is killed and dials us again at once: both hear each other again')
+def _(suite):
+    us, them = ours(suite), foreign(suite, '--seed', 1)
+    link_up(them, us, TOPIC)
+    them = restarted(them, foreign_program, suite, '--seed', 1, '--dial', us.address)
+    hear_each_other(us, them, TOPIC)
+
+
+@suite.test(f'{kind} is killed and comes back: we find it again by ourselves')
+def _(suite):
+    us, them = ours(suite), foreign(suite, '--seed', 1)
+    link_up(us, them, TOPIC)
+    them = restarted(them, foreign_program, suite, '--seed', 1)
+    hear_each_other(us, them, TOPIC)
+
+
+@suite.test(f'we are killed and dial {kind} again at once: both hear each other again')
+def _(suite):
+    us, them = ours(suite, '--seed', 2), foreign(suite)
+    link_up(us, them, TOPIC)
+    us = restarted(us, ours_program, suite, '--seed', 2, '--dial', them.address)
+    hear_each_other(us, them, TOPIC)
+
+
+@suite.test(f'{kind} is absent when we start: as a bootstrap peer it is found when it comes')
+def _(suite):
+    them = foreign(suite, '--seed', 3)
+    address, port = them.address, them.port()
+    them.kill()
+    us = ours(suite, '--bootstrap', address)
+    us.address
+    them = foreign(suite, '--seed', 3, '--listen', f'/ip4/127.0.0.1/tcp/{port}')
+    hear_each_other(us, them, TOPIC)
+
+
+@suite.test(f'{kind} falls silent, and we notice within 30 s')
+def _(suite):
+    us, them = ours(suite), foreign(suite)
+    link_up(us, them, TOPIC)
+    them.signal(signal.SIGSTOP)
+    try:
+        us.expect('disconnected', them.id, deadline=SILENCE)
+    finally:
+        them.signal(signal.SIGCONT)
+    hear_each_other(us, them, TOPIC)
+
+
+if foreign_program is None:
+    why, is_failure = FOREIGN[kind].problem()
+    (harness.fail_all if is_failure else harness.skip_all)(f'no {kind} peer: {why}')
+sys.exit(suite.run())
