@@ -168,12 +168,16 @@ static AviMultiaddr *
 avi_identify_read_address (const ProtobufCBinaryData *field, const AviPeerId *peer)
 {
   g_autoptr(AviMultiaddr) address = avi_multiaddr_decode (AVI_SPAN (field->data, field->len), NULL);
+  g_autoptr(AviMultiaddr) stripped = NULL;
   AviPeerId leads_to;
 
   if (address == NULL
       || (peer != NULL && avi_multiaddr_get_peer (address, &leads_to) && !avi_peer_id_equal (&leads_to, peer)))
     return NULL;
-  return avi_multiaddr_without_peer (address);
+
+  /* Whatever leads to two peers leads nowhere. */
+  stripped = avi_multiaddr_without_peer (address);
+  return stripped != NULL && !avi_multiaddr_get_peer (stripped, &leads_to) ? g_steal_pointer (&stripped) : NULL;
 }
 
 static void

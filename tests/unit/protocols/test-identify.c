@@ -274,6 +274,7 @@ test_addresses_with_peers (Fixture *f, gconstpointer data)
   g_autofree char *foreign = g_strdup_printf ("/ip4/10.0.0.2/tcp/2/p2p/%s", other);
   g_autofree char *relayed = g_strdup_printf ("/ip4/10.0.0.3/tcp/3/p2p/%s/p2p-circuit", other);
   g_autofree char *relayed_own = g_strdup_printf ("%s/p2p/%s", relayed, id);
+  g_autofree char *twice = g_strdup_printf ("%s/p2p/%s", foreign, id);
   g_autofree char *bare = g_strdup_printf ("/p2p/%s", id);
   g_autofree char *kept = g_strdup_printf ("/ip4/10.0.0.1/tcp/1 %s %s ", relayed, relayed);
 
@@ -281,6 +282,7 @@ test_addresses_with_peers (Fixture *f, gconstpointer data)
   add_address (message, 2, foreign);
   add_address (message, 2, relayed);
   add_address (message, 2, relayed_own);
+  add_address (message, 2, twice);
   add_address (message, 2, bare);
   add_field (message, 2, AVI_SPAN ("\x04\x7f", 2));             /* ip4, cut short */
   add_field (message, 2, AVI_SPAN ("\x84\x80\x80\x10\x01", 5)); /* of no known protocol */
@@ -288,7 +290,7 @@ test_addresses_with_peers (Fixture *f, gconstpointer data)
   hear_message (f, message);
 
   assert_addresses (f, kept);
-  g_assert_cmpuint (f->heard.n_ignored, ==, 4);
+  g_assert_cmpuint (f->heard.n_ignored, ==, 5);
   {
     g_autofree char *observed = avi_multiaddr_to_string (f->heard.observed_address);
 

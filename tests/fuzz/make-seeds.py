@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes the seeds of the targets multistream, noise, identify and ping into corpus/.
+
+Each target's source says what the bytes of an input mean; here they are put together by hand.
+"""
+
+import pathlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / 'corpus'
+
+
+def write(path, data):
+    target = CORPUS / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+
+
+def varint(n):
+    out = b''
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def delimited(message):
+    return varint(len(message)) + message
+
+
+def field(number, value):
+    return varint(number << 3 | 2) + delimited(value)
+
+
+# The first byte chooses listener, dialler, optimist or dialler with two offers, the second how to cut.
+HEADER = delimited(b'/multistream/1.0.0\n')
+NOISE = delimited(b'/noise\n')
+NA = delimited(b'na\n')
+write('multistream/listener', b'\x00\x00' + HEADER + b'\x0b/tls/1.0.0\n\x03ls\n' + NOISE + b'\x00\x20rest')
+write('multistream/dialler', b'\x01\x04' + HEADER + NOISE + b'rest')
+write('multistream/optimist', b'\x02\x30' + HEADER + NOISE + b'rest')
+write('multistream/optimist-refused', b'\x02\x30' + HEADER + NA)
+write('multistream/second-offer', b'\x03\x14' + HEADER + NA + b'\x0d/yamux/1.0.0\nrest')
+write('multistream/http', b'\x00\xffGET / HTTP/1.1\r\n\r\n')
+
+# The first byte chooses what the peer does.
+KEY = bytes(range(1, 33))
+PAYLOAD = field(1, b'\x08\x01\x12\x20' + KEY) + field(2, bytes(64))
+YAMUX = field(4, field(2, b'/yamux/1.0.0'))
+SHORT, EMPTY, SHORTER = b'\x04\x00\x09', b'\x04\x00\x00', b'\x04\x00\x05'
+write('noise/initiator-answered', b'\x00\x00\x60' + bytes(96))
+write('noise/responder-asked', b'\x01\x00\x20' + KEY + b'\x00\x50' + bytes(80))
+write('noise/responder-zero-key', b'\x01\x00\x20' + bytes(32))
+write('noise/responder-too-long', b'\x01\x20\x01')
+write('noise/payload-of-responder', b'\x02' + PAYLOAD)
+write('noise/payload-of-initiator', b'\x03' + PAYLOAD + YAMUX)
+write('noise/extensions-of-responder', b'\x04' + field(4, field(2, b'/mplex/6.7.0')))
+write('noise/extensions-of-initiator', b'\x05' + field(4, field(2, b'')) + YAMUX)
+write('noise/frames', b'\x06\x00\x20' + SHORTER + EMPTY + b'\x04\x03\xff' + SHORT)
+write('noise/frames-long', b'\x06\xff\xff\x03\x02\x17' + SHORTER + b'\x03\x00\x00')
+write('noise/frames-flipped', b'\x06\x00\x07' + SHORTER + SHORT + b'\x00\x00\x1e')
+write('noise/frames-repeated', b'\x06\x00\x07' + SHORTER + SHORT + b'\x02\x00\x17')
+write('noise/frames-lost', b'\x06\x00\x07' + SHORTER + SHORT + b'\x01\x00\x08' + SHORT)
+
+# The first byte is how to cut. The key is that of the target's device: its seed is a 1 and 31 zeros.
+PUBLIC = b'\x08\x01\x12\x20' + bytes.fromhex('cecc1507dc1ddd7295951c290888f095adb9044d1b73d696e6df065d683bd4fc')
+ADDRESS = b'\x04\x7f\x00\x00\x01\x06\x0f\xa1'  # /ip4/127.0.0.1/tcp/4001
+P2P = b'\xa5\x03' + delimited(b'\x00\x24' + PUBLIC)
+write('identify/full', b'\x07' + delimited(
+    field(1, PUBLIC) + field(2, ADDRESS) + field(2, ADDRESS + P2P) + field(3, b'/ipfs/id/1.0.0')
+    + field(3, b'/meshsub/1.1.0') + field(4, ADDRESS) + field(5, b'/avi/1.0.0') + field(6, b'kitchen')
+    + field(1000, b'0123456789abcdef')))
+write('identify/two-messages', b'\x01' + delimited(field(6, b'old') + field(3, b'/a'))
+      + delimited(field(6, b'new') + field(3, b'/b') + field(8, b'record')))
+write('identify/wrong-key', b'\xff' + delimited(field(1, b'\x08\x01\x12\x20' + bytes(32))))
+write('identify/empty-fields', b'\x03' + delimited(b''.join(field(n, b'') for n in range(1, 7))))
+write('identify/odd', b'\x03' + delimited(
+    field(2, b'\x04\x7f') + field(4, b'hello') + field(6, b'\xff\xfe') + field(1000, b'short')
+    + field(2, ADDRESS + P2P + P2P)))
+write('identify/cut', b'\x03' + delimited(field(6, b'kitchen'))[:5])
+write('identify/too-long', b'\x00\x81\x80\x04')
+
+# The first byte chooses echo or prober, then come commands.
+write('ping/echo', b'\x00\x00\x40' + b'0123456789abcdef' * 4 + b'\x01\x20\x01\x1f\x01\xff')
+write('ping/echo-flood', b'\x00' + b'\x00\xff' * 600)
+write('ping/prober', b'\x01' + bytes([1, 0, 0, 5, 2, 16, 2, 16, 0, 100, 1, 0, 2, 32, 4, 0, 1, 0, 2, 255]))
+write('ping/prober-timeout', b'\x01' + bytes([1, 0, 2, 31, 0, 49, 0, 1]))
+write('ping/prober-wrong', b'\x01' + bytes([1, 0, 2, 10, 3, 2]))
+write('ping/prober-unasked', b'\x01' + bytes([3, 2]))
