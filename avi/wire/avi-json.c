@@ -138,19 +138,20 @@ avi_json_scan_string (AviJsonScan *scan)
 }
 
 static gboolean
-avi_json_is_integer_in_range (const char *number)
+avi_json_is_in_range (const guint8 *first, const guint8 *end, gboolean real)
 {
+  g_autofree char *number = g_strndup ((const char *) first, end - first);
   gint64 value;
 
-  return g_ascii_string_to_signed (number, 10, G_MININT64, G_MAXINT64, &value, NULL);
+  return real ? isfinite (g_ascii_strtod (number, NULL))
+              : g_ascii_string_to_signed (number, 10, G_MININT64, G_MAXINT64, &value, NULL);
 }
 
 static gboolean
 avi_json_scan_number (AviJsonScan *scan)
 {
   const guint8 *first = scan->at;
-  gboolean real = FALSE;
-  g_autofree char *number = NULL;
+  gboolean real = FALSE, in_range;
 
   avi_json_take (scan, '-');
   if (!avi_json_take (scan, '0') && avi_json_skip_digits (scan) == 0)
@@ -161,17 +162,18 @@ avi_json_scan_number (AviJsonScan *scan)
       if (avi_json_skip_digits (scan) == 0)
         return avi_json_fail (scan, "a number without decimals");
     }
+  in_range = scan->at - first <= 18; /* below 10^18, so far */
   if (avi_json_take (scan, 'e') || avi_json_take (scan, 'E'))
     {
       real = TRUE;
+      in_range = FALSE;
       if (!avi_json_take (scan, '+'))
         avi_json_take (scan, '-');
       if (avi_json_skip_digits (scan) == 0)
         return avi_json_fail (scan, "a number without exponent");
     }
 
-  number = g_strndup ((const char *) first, scan->at - first);
-  if (real ? !isfinite (g_ascii_strtod (number, NULL)) : !avi_json_is_integer_in_range (number))
+  if (!in_range && !avi_json_is_in_range (first, scan->at, real))
     return avi_json_fail (scan, "a number out of range ends");
   return TRUE;
 }

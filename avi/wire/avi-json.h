@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 #define AVI_JSON_MAX_DEPTH  64     /* objects and arrays within each other */
-#define AVI_JSON_MAX_VALUES 100000 /* each costs json-glib some 100 bytes, and its sender as few as two */
+#define AVI_JSON_MAX_VALUES 100000 /* each costs json-glib 100 to 500 bytes, and its sender as few as two */
 
 /* TRUE where @text is one JSON value (RFC 8259) of at most @max_len bytes that json-glib represents
  * faithfully: no \u0000, no half of a surrogate pair, integers of 64 bits with a sign, finite reals.

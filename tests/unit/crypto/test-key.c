@@ -140,6 +140,23 @@ test_generates (void)
 }
 
 static void
+test_references (void)
+{
+  AviKeyPair *pair = avi_key_pair_generate ();
+  g_autoptr(AviPublicKey) public = avi_public_key_ref (avi_key_pair_get_public (pair));
+  g_autoptr(AviPublicKey) rsa = decode_public (rsa_public);
+  g_autoptr(AviPublicKey) rsa_too = avi_public_key_ref (rsa);
+  AviKeyPair *again = avi_key_pair_ref (pair);
+  guint8 signature[AVI_SIGNATURE_LEN];
+
+  avi_key_pair_unref (pair);
+  avi_key_pair_sign (again, AVI_SPAN_STRING ("fire"), signature);
+  avi_key_pair_unref (again);
+  g_assert_true (avi_public_key_verify (public, AVI_SPAN_STRING ("fire"), AVI_SPAN (signature, sizeof signature)));
+  g_assert_true (rsa_too == rsa);
+}
+
+static void
 test_bad_ed25519_signatures (void)
 {
   g_autoptr(AviKeyPair) pair = avi_key_pair_generate ();
@@ -309,6 +326,8 @@ test_malformed_protobuf (void)
   assert_hex_refused (long_len, "not minimally encoded at byte 3");
   assert_hex_refused (swapped, "the type is not at byte 0");
   assert_hex_refused ("0801080112", "the data are not at byte 2");
+  assert_hex_refused ("08011200", "0 bytes of data are not an Ed25519 key");
+  assert_hex_refused ("080112020000", "2 bytes of data are not an Ed25519 key");
   assert_hex_refused ("08041200", "type 4 is unknown");
   assert_hex_refused ("08ffffffffffffffff7f1200", "type 9223372036854775807 is unknown");
 }
@@ -430,6 +449,7 @@ main (int argc, char **argv)
   g_test_add_func ("/key/reads the older form of a pair, whose public halves must agree", test_older_form);
   g_test_add_func ("/key/refuses a pair that is malformed or does not match", test_bad_pairs);
   g_test_add_func ("/key/is new each time it is generated", test_generates);
+  g_test_add_func ("/key/outlives whoever gives its reference back", test_references);
   g_test_add_func ("/key/refuses every changed Ed25519 signature", test_bad_ed25519_signatures);
   g_test_add_func ("/key/checks signatures of the specification's other pairs", test_foreign_vectors);
   g_test_add_func ("/key/has the peer id that other implementations give it", test_peer_ids);

@@ -192,6 +192,8 @@ test_malformed_bytes (void)
   assert_bytes_refused ("a50300", "p2p: A peer id of 0 bytes");
   assert_bytes_refused ("a503221221c05877cbae039d70a5e600ea02c6f9f2942439285c9e344e26f8d280c850fad6", "p2p: ");
   assert_bytes_refused ("d203021200", "certhash: it is no multihash");
+  assert_bytes_refused ("d2030112", "certhash: it is no multihash");
+  assert_bytes_refused ("d20300", "certhash: it is no multihash");
 }
 
 static void
@@ -346,7 +348,7 @@ test_to_sockaddr (void)
   static const char *const others[] = {
     "/ip4/1.2.3.4", "/ip4/1.2.3.4/udp/1", "/ip4/1.2.3.4/tcp/1/ws", "/ip4/1.2.3.4/tcp/1/p2p/" PEER "/p2p-circuit",
     "/ip4/1.2.3.4/tcp/1/p2p/" PEER "/p2p/" PEER, "/dns4/a.b/tcp/1", "/tcp/1", "/unix/a",
-    "/ip6zone/1/ip4/1.2.3.4/tcp/1", "/ip6zone/no-such-interface/ip6/fe80::1/tcp/1", "/ip6zone/lo",
+    "/ip6/::1/udp/1", "/ip6zone/1/ip4/1.2.3.4/tcp/1", "/ip6zone/no-such-interface/ip6/fe80::1/tcp/1", "/ip6zone/lo",
   };
   guint32 lo = if_nametoindex ("lo");
 
