@@ -128,7 +128,7 @@ avi_device_start (AviDevice    *self,
 }
 
 /**
- * avi_device_start_async: (finish-func start_finish)
+ * avi_device_start_async:
  * @self: a device
  * @cancellable: (nullable): to give up
  * @callback: (scope async): called when the device is running, or the start has failed
@@ -217,7 +217,7 @@ avi_device_stop (AviDevice    *self,
 }
 
 /**
- * avi_device_stop_async: (finish-func stop_finish)
+ * avi_device_stop_async:
  * @self: a device
  * @cancellable: (nullable): to stop without goodbyes
  * @callback: (scope async): called when the device is stopped
@@ -316,7 +316,7 @@ avi_device_dial (AviDevice    *self,
 }
 
 /**
- * avi_device_dial_async: (finish-func dial_finish)
+ * avi_device_dial_async:
  * @self: a device that is running
  * @target: a multiaddr, with or without `/p2p/PEER-ID` at its end, or the id of a known peer
  * @cancellable: (nullable): to give up
@@ -517,7 +517,7 @@ avi_device_publish_full (AviDevice       *self,
 }
 
 /**
- * avi_device_publish_async: (finish-func publish_finish)
+ * avi_device_publish_async:
  * @self: a device that is running
  * @topic: the topic's name
  * @data: the message, at most 1 MiB
@@ -627,7 +627,7 @@ avi_device_wait_for_subscribers (AviDevice    *self,
 }
 
 /**
- * avi_device_wait_for_subscribers_async: (finish-func wait_for_subscribers_finish)
+ * avi_device_wait_for_subscribers_async:
  * @self: a device that is running
  * @topic: the topic's name
  * @n_peers: how many
