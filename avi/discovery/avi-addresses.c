@@ -83,9 +83,14 @@ avi_addresses_add (AviAddresses *self,
                    guint         source)
 {
   g_autoptr(AviMultiaddr) bare = avi_multiaddr_without_peer (address);
-  AviKnownAddress *known = avi_addresses_find (self, bare);
-  gboolean is_new = known == NULL;
+  AviKnownAddress *known;
+  gboolean is_new;
 
+  /* A peer id alone says nothing of where. */
+  if (bare == NULL)
+    return FALSE;
+  known = avi_addresses_find (self, bare);
+  is_new = known == NULL;
   if (is_new)
     {
       avi_addresses_make_room (self);

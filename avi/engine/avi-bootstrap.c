@@ -77,7 +77,7 @@ avi_bootstrap_hand_over (Item            *item,
   g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
 
   item->done = TRUE;
-  g_ptr_array_add (addresses, avi_multiaddr_without_peer (item->address));
+  g_ptr_array_add (addresses, avi_multiaddr_ref (item->address));
   /* Several items may name one peer. */
   for (guint i = 0; i < item->bootstrap->items->len; i++)
     {
@@ -86,7 +86,7 @@ avi_bootstrap_hand_over (Item            *item,
 
       if (other != item && avi_multiaddr_get_peer (other->address, &other_peer) && avi_peer_id_equal (&other_peer, peer))
         {
-          g_ptr_array_add (addresses, avi_multiaddr_without_peer (other->address));
+          g_ptr_array_add (addresses, avi_multiaddr_ref (other->address));
           other->done = TRUE;
         }
     }

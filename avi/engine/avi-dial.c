@@ -353,6 +353,8 @@ avi_dial_try (AviDial      *self,
   g_autoptr(GError) error = NULL;
   Attempt attempt = { .address = bare };
 
+  if (bare == NULL)
+    return FALSE;
   attempt.connection = avi_connection_dial (self->engine, bare, self->expected.len > 0 ? &self->expected : NULL, self,
                                             deadline, &error);
   if (attempt.connection == NULL)

@@ -94,9 +94,10 @@ avi_engine_show_addresses (AviEngine *self,
   for (guint i = 0; i < addresses->len; i++)
     {
       g_autoptr(AviMultiaddr) full = avi_multiaddr_with_peer (g_ptr_array_index (addresses, i), &self->self_id);
-      g_autofree char *text = avi_multiaddr_to_string (full);
+      g_autofree char *text = full != NULL ? avi_multiaddr_to_string (full) : NULL;
 
-      g_strv_builder_add (builder, text);
+      if (text != NULL)
+        g_strv_builder_add (builder, text);
     }
   texts = g_strv_builder_end (builder);
   avi_core_set_addresses (self->core, texts);

@@ -48,7 +48,7 @@ avi_peer_entry_show_address (AviPeerEntry *self,
 {
   g_autoptr(AviMultiaddr) full = avi_multiaddr_with_peer (address, &self->id);
 
-  return avi_multiaddr_to_string (full);
+  return avi_multiaddr_to_string (full != NULL ? full : address);
 }
 
 static char **

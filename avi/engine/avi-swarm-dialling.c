@@ -307,9 +307,8 @@ avi_swarm_dial (AviSwarm   *self,
   if (avi_multiaddr_get_peer (address, &peer))
     {
       g_autoptr(AviMultiaddr) bare = avi_multiaddr_without_peer (address);
-      AviMultiaddrIter iter = { 0 };
 
-      if (!avi_multiaddr_next (bare, &iter))
+      if (bare == NULL)
         avi_swarm_dial_peer (self, &peer, NULL, target, call);
       else if (avi_swarm_is_dialable (bare))
         avi_swarm_dial_peer (self, &peer, bare, target, call);
