@@ -98,8 +98,9 @@ void     avi_gossipsub_tick     (AviGossipsub *self, gint64 now);
 gboolean avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint64 now);
 /* To be emptied after each call of another door or verb. */
 gboolean avi_gossipsub_next     (AviGossipsub *self, AviGossipsubEvent *event);
-/* G_MAXINT64 while there is nothing for a heartbeat to do: the heartbeat sleeps. So it does while no
- * topic has a peer, and where every mesh is as it should be and no message came lately. */
+/* G_MAXINT64: the heartbeat sleeps, from the first one that leaves nothing to do until something
+ * happens. So it does while no topic has a peer, and where every mesh is as it should be and no
+ * message came lately. */
 gint64   avi_gossipsub_deadline (AviGossipsub *self);
 /* So many signatures are being checked that new messages will soon be dropped: whoever drives leaves
  * the peers' bytes in their streams, where flow control slows them down. */
@@ -109,11 +110,12 @@ gboolean avi_gossipsub_is_busy  (AviGossipsub *self);
  * the family of its message ids until its own IHAVEs show it; until one or the other is known the
  * peer gets no IHAVE. Our subscriptions are sent. A peer that was added already is replaced whole. */
 void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent, gint64 now);
+/* Our stream to the peer is another one now, to the same running program: what is known of its
+ * subscriptions and the mesh stays; what the old stream may have lost, our subscriptions and grafts,
+ * is sent again. FALSE: the peer is not known. */
+gboolean avi_gossipsub_move_peer   (AviGossipsub *self, const AviPeerId *peer, const char *protocol, gint64 now);
 /* For a deployed AVI node, which is of rust's family by another name: "rust-libp2p". */
 void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, const char *agent);
-/* Our stream to the peer is a new one, the peer is the same and so is what it knows of us and we of
- * it, but for what the old stream may have lost: our subscriptions and grafts are sent again. */
-void     avi_gossipsub_renew_peer  (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 /* The peer's stream takes RPCs (as after add_peer), or does not for now. */
 void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, gboolean ready);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-gossip-message.h"
+
+#include "avi-error.h"
+#include "crypto/avi-key.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+#include "protocols/gossipsub/avi-rpc.h"
+
+#define SIGNATURE_MAX 1024 /* bytes: that of an RSA key of 8192 bits */
+
+static gboolean
+avi_gossip_fields_refuse (const char *why, GError **error)
+{
+  g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "A message of pub/sub: %s", why);
+  return FALSE;
+}
+
+/* @from, @seqno: the fields as they came. */
+static gboolean
+avi_gossip_fields_walk (AviGossipFields *self, AviSpan *from, AviSpan *seqno, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (self->raw);
+  AviRpcField field;
+  guint seen = 0; /* a bit per field number */
+
+  while (avi_rpc_reader_next (&reader, &field))
+    {
+      AviSpan *place;
+
+      switch (field.tag)
+        {
+        case AVI_MESSAGE_FROM:
+          place = from;
+          break;
+        case AVI_MESSAGE_DATA:
+          place = &self->data;
+          break;
+        case AVI_MESSAGE_SEQNO:
+          place = seqno;
+          break;
+        case AVI_MESSAGE_TOPIC:
+          place = &self->topic;
+          break;
+        case AVI_MESSAGE_SIGNATURE:
+          place = &self->signature;
+          break;
+        case AVI_MESSAGE_KEY:
+          place = &self->key;
+          break;
+        default:
+          continue;
+        }
+      if (seen & 1u << (field.tag >> 3))
+        return avi_gossip_fields_refuse ("a field is given twice", error);
+      seen |= 1u << (field.tag >> 3);
+      *place = field.bytes;
+    }
+  return avi_rpc_reader_finish (&reader, "A message of pub/sub", error);
+}
+
+gboolean
+avi_gossip_fields_read (AviGossipFields *self, AviSpan raw, GError **error)
+{
+  AviSpan from = AVI_SPAN_EMPTY;
+  AviSpan seqno = AVI_SPAN_EMPTY;
+  guint64 big_endian;
+
+  *self = (AviGossipFields) { .raw = raw };
+  if (!avi_gossip_fields_walk (self, &from, &seqno, error))
+    return FALSE;
+  if (!avi_peer_id_decode (from, &self->from, error))
+    return FALSE;
+  if (seqno.len != AVI_SEQNO_LEN)
+    return avi_gossip_fields_refuse ("its seqno is not of 8 bytes", error);
+  if (!avi_gossip_topic_is_valid (self->topic))
+    return avi_gossip_fields_refuse ("its topic is missing, too long, or not UTF-8", error);
+  if (self->signature.len == 0 || self->signature.len > SIGNATURE_MAX)
+    return avi_gossip_fields_refuse ("its signature is missing or too long", error);
+  if (self->key.len > AVI_PUBLIC_KEY_MAX)
+    return avi_gossip_fields_refuse ("its key is too long", error);
+
+  memcpy (&big_endian, seqno.data, AVI_SEQNO_LEN);
+  self->seqno = GUINT64_FROM_BE (big_endian);
+  return TRUE;
+}
+
+gboolean
+avi_gossip_topic_is_valid (AviSpan topic)
+{
+  return topic.len > 0 && topic.len <= AVI_GOSSIPSUB_MAX_TOPIC
+         && g_utf8_validate_len ((const char *) topic.data, topic.len, NULL);
+}
+
+/* @span points into @from; the same place in @to, a copy of it. */
+static AviSpan
+avi_gossip_message_move (AviSpan span, AviSpan from, guint8 *to)
+{
+  return span.len == 0 ? AVI_SPAN_EMPTY : AVI_SPAN (to + (span.data - from.data), span.len);
+}
+
+AviGossipMessage *
+avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id)
+{
+  AviGossipMessage *self = g_new0 (AviGossipMessage, 1);
+  AviSpan raw = fields->raw;
+  gsize entry_len = avi_rpc_get_field_len (raw.len);
+  gsize rpc_len = avi_rpc_get_varint_len (entry_len) + entry_len;
+  guint8 *rpc = g_malloc (rpc_len);
+  guint8 *entry = rpc + avi_rpc_encode_varint (entry_len, rpc);
+  guint8 *copy = entry + avi_rpc_encode_varint (AVI_RPC_PUBLISH, entry);
+
+  copy += avi_rpc_encode_varint (raw.len, copy);
+  memcpy (copy, raw.data, raw.len);
+
+  self->refs = 1;
+  self->id = id;
+  self->rpc = g_bytes_new_take (rpc, rpc_len);
+  self->entry = AVI_SPAN (entry, entry_len);
+  self->fields = *fields;
+  self->fields.raw = AVI_SPAN (copy, raw.len);
+  self->fields.data = avi_gossip_message_move (fields->data, raw, copy);
+  self->fields.topic = avi_gossip_message_move (fields->topic, raw, copy);
+  self->fields.signature = avi_gossip_message_move (fields->signature, raw, copy);
+  self->fields.key = avi_gossip_message_move (fields->key, raw, copy);
+  return self;
+}
+
+AviGossipMessage *
+avi_gossip_message_ref (AviGossipMessage *self)
+{
+  self->refs++;
+  return self;
+}
+
+void
+avi_gossip_message_unref (AviGossipMessage *self)
+{
+  if (--self->refs > 0)
+    return;
+  g_bytes_unref (self->rpc);
+  g_free (self->author);
+  g_free (self);
+}
+
+gsize
+avi_gossip_message_get_cost (const AviGossipMessage *self)
+{
+  return self->entry.len + sizeof *self + 128; /* GBytes, author, what holds it */
+}
+
+const char *
+avi_gossip_message_get_author (AviGossipMessage *self)
+{
+  if (self->author == NULL)
+    self->author = avi_peer_id_to_string (&self->fields.from);
+  return self->author;
+}
+
+GBytes *
+avi_gossip_message_dup_data (AviGossipMessage *self)
+{
+  const guint8 *start = g_bytes_get_data (self->rpc, NULL);
+  AviSpan data = self->fields.data;
+
+  return data.len == 0 ? g_bytes_new (NULL, 0) : g_bytes_new_from_bytes (self->rpc, data.data - start, data.len);
+}
+
+void
+avi_gossip_message_write_id (AviGossipMessage *self, AviMessageIdForm form, GByteArray *out)
+{
+  const AviGossipFields *fields = &self->fields;
+  guint64 seqno = GUINT64_TO_BE (fields->seqno);
+  AviSpan author;
+  char decimal[21];
+
+  g_byte_array_set_size (out, 0);
+  switch (form)
+    {
+    case AVI_MESSAGE_ID_TEXT:
+      author = AVI_SPAN_STRING (avi_gossip_message_get_author (self));
+      g_snprintf (decimal, sizeof decimal, "%" G_GUINT64_FORMAT, fields->seqno);
+      g_byte_array_append (out, author.data, author.len);
+      g_byte_array_append (out, (const guint8 *) decimal, strlen (decimal));
+      return;
+
+    case AVI_MESSAGE_ID_KEY:
+      author = fields->key.len > 0 ? fields->key : avi_peer_id_get_inline_key (&fields->from);
+      break;
+
+    case AVI_MESSAGE_ID_PLAIN:
+      author = avi_peer_id_get_bytes (&fields->from);
+      break;
+
+    case AVI_MESSAGE_ID_UNKNOWN:
+    default:
+      g_return_if_reached ();
+    }
+  g_byte_array_append (out, author.data, author.len);
+  g_byte_array_append (out, (const guint8 *) &seqno, sizeof seqno);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviGossipMessage: one message on its way through the router: checked, queued, cached, answered
+ * with. Immutable and reference-counted (within one thread); it holds the bytes as they came, framed
+ * as an RPC of their own, so that passing it on to a peer is one more reference.
+ *
+ * AviGossipFields is how a message is looked at before it is worth keeping: what its bytes say,
+ * where they lie.
+ */
+#pragma once
+
+#include "avi-message-id.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  AviSpan   raw; /* the whole message; the spans below lie in it */
+  AviSpan   data, topic, signature, key; /* empty: absent */
+  AviPeerId from;
+  guint64   seqno;
+} AviGossipFields;
+
+/* FALSE with AVI_ERROR_PROTOCOL where @raw is malformed, or is not what StrictSign demands
+ * (specs/pubsub): a valid author, a seqno of eight bytes, one topic, a signature. A field given
+ * twice is refused, since implementations differ in which of the two they take. */
+gboolean avi_gossip_fields_read (AviGossipFields *self, AviSpan raw, GError **error);
+
+/* 1 to AVI_GOSSIPSUB_MAX_TOPIC bytes of UTF-8 without NUL. */
+gboolean avi_gossip_topic_is_valid (AviSpan topic);
+
+typedef struct
+{
+  guint           refs;
+  AviMessageId    id;
+  AviGossipFields fields; /* in rpc */
+  char           *author; /* fields.from in base58; or NULL: not asked for yet */
+  GBytes         *rpc;    /* an RPC with this message only, its length in front */
+  AviSpan         entry;  /* within rpc: the RPC's field `publish`, tag and length included */
+} AviGossipMessage;
+
+/* Copies what @fields point to. */
+AviGossipMessage *avi_gossip_message_new   (const AviGossipFields *fields, AviMessageId id);
+AviGossipMessage *avi_gossip_message_ref   (AviGossipMessage *self);
+void              avi_gossip_message_unref (AviGossipMessage *self);
+
+/* The memory that it takes, in bytes, near enough: what limits are counted in. */
+gsize             avi_gossip_message_get_cost  (const AviGossipMessage *self);
+/* (transfer none) */
+const char       *avi_gossip_message_get_author (AviGossipMessage *self);
+/* A view that keeps the whole alive: (transfer full) */
+GBytes           *avi_gossip_message_dup_data   (AviGossipMessage *self);
+/* @out: its content is replaced by the message's id in @form, which is not UNKNOWN. */
+void              avi_gossip_message_write_id   (AviGossipMessage *self, AviMessageIdForm form, GByteArray *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviGossipMessage, avi_gossip_message_unref)
+
+G_END_DECLS

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-gossipsub-private.h"
+#include "protocols/gossipsub/avi-rpc.h"
+
+/* Gossipsub 1.0, Message Processing; 1.1, Spam Protection Measures. */
+
+/* GRAFT and PRUNE name a topic and little else. PX, the peers that a PRUNE may name, is passed over:
+ * who is on the network is discovery's to say. */
+static gboolean
+avi_gossipsub_read_graft (AviSpan bytes, AviSpan *topic, guint64 *backoff, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (bytes);
+  AviRpcField field;
+
+  G_STATIC_ASSERT (AVI_GRAFT_TOPIC == AVI_PRUNE_TOPIC);
+  *topic = AVI_SPAN_EMPTY;
+  *backoff = 0;
+  while (avi_rpc_reader_next (&reader, &field))
+    if (field.tag == AVI_PRUNE_TOPIC)
+      *topic = field.bytes;
+    else if (field.tag == AVI_PRUNE_BACKOFF)
+      *backoff = field.value;
+  return avi_rpc_reader_finish (&reader, "A GRAFT or PRUNE", error);
+}
+
+/* The peer as a member of a topic of ours; NULL for any other topic, which GRAFT and PRUNE may not
+ * touch, nor be answered for. */
+static AviGossipsubMember *
+avi_gossipsub_find_grafting (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan name)
+{
+  AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, name);
+
+  if (topic == NULL || !topic->subscribed || !avi_gossipsub_peer_has_mesh (peer))
+    return NULL;
+  return avi_gossipsub_ensure_member (self, peer, topic);
+}
+
+static gboolean
+avi_gossipsub_receive_graft (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
+{
+  AviGossipsubMember *member;
+  AviSpan topic;
+  guint64 unused;
+
+  if (!avi_gossipsub_read_graft (bytes, &topic, &unused, error))
+    return FALSE;
+  member = avi_gossipsub_find_grafting (self, peer, topic);
+  if (member == NULL)
+    return TRUE;
+
+  /* Who grafts subscribes, even where that was not said. */
+  avi_gossipsub_set_subscribed (self, member, TRUE, now);
+  if (member->backoff_until > now)
+    avi_gossipsub_prune (self, member, AVI_GOSSIPSUB_PRUNE_BACKOFF, now);
+  else
+    avi_gossipsub_member_set_place (member, AVI_MEMBER_MESH); /* the heartbeat sees to it that they are not too many */
+  return TRUE;
+}
+
+static gboolean
+avi_gossipsub_receive_prune (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
+{
+  AviGossipsubMember *member;
+  AviSpan topic;
+  guint64 backoff;
+
+  if (!avi_gossipsub_read_graft (bytes, &topic, &backoff, error))
+    return FALSE;
+  member = avi_gossipsub_find_grafting (self, peer, topic);
+  if (member == NULL)
+    return TRUE;
+
+  if (backoff == 0)
+    backoff = AVI_GOSSIPSUB_PRUNE_BACKOFF;
+  backoff = MIN (backoff, AVI_GOSSIPSUB_MAX_BACKOFF);
+  avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
+  member->backoff_until = MAX (member->backoff_until, now + (gint64) backoff * G_USEC_PER_SEC);
+  return TRUE;
+}
+
+static void
+avi_gossipsub_send_iwant (AviGossipsub *self, AviGossipsubPeer *peer, GByteArray *ids)
+{
+  g_autoptr(GByteArray) field = g_byte_array_new ();
+
+  avi_rpc_put_bytes (field, AVI_CONTROL_IWANT, AVI_SPAN (ids->data, ids->len));
+  avi_gossipsub_send_gossip (self, peer, AVI_SPAN (field->data, field->len));
+  g_byte_array_set_size (ids, 0);
+}
+
+static gboolean
+avi_gossipsub_wants (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now)
+{
+  AviPeerId from;
+  guint64 seqno;
+  AviMessageIdForm form = avi_message_id_parse (bytes, &from, &seqno);
+  AviMessageId id;
+
+  if (form == AVI_MESSAGE_ID_UNKNOWN)
+    return FALSE;
+  avi_gossipsub_peer_heard_form (peer, form);
+
+  id = avi_message_id_make (&self->secret, &from, seqno);
+  if (avi_seen_cache_contains (self->seen, id, now) || avi_verifications_contain (self->verifications, &id)
+      || avi_peer_id_equal (&from, &self->id))
+    return FALSE;
+  return avi_promises_make (self->promises, id, peer->serial, now);
+}
+
+/* An id of an IHAVE. @iwant: ids to ask for, in the very bytes that the peer used, sent when full. */
+static void
+avi_gossipsub_receive_ihave_id (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan id, GByteArray *iwant, gint64 now)
+{
+  gsize len = avi_rpc_get_field_len (id.len);
+
+  if (peer->ids_asked_of_it >= AVI_GOSSIPSUB_MAX_IDS)
+    {
+      self->statistics.limit_drops++;
+      return;
+    }
+  if (!avi_gossipsub_wants (self, peer, id, now))
+    return;
+
+  peer->ids_asked_of_it++;
+  if (iwant->len > 0 && iwant->len + len > AVI_RPC_QUEUE_MAX_GOSSIP - 16)
+    avi_gossipsub_send_iwant (self, peer, iwant);
+  avi_rpc_put_bytes (iwant, AVI_IWANT_ID, id);
+}
+
+static gboolean
+avi_gossipsub_receive_ihave (AviGossipsub *self,
+                             AviGossipsubPeer *peer,
+                             AviSpan bytes,
+                             GByteArray *iwant,
+                             gint64 now,
+                             GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (bytes);
+  AviGossipsubTopic *topic = NULL;
+  AviRpcField field;
+  guint n = 0;
+
+  /* The topic comes first from everybody; ids before it are of no topic of ours. */
+  while (n < AVI_GOSSIPSUB_MAX_IDS && avi_rpc_reader_next (&reader, &field))
+    if (field.tag == AVI_IHAVE_TOPIC)
+      topic = avi_gossipsub_find_topic (self, field.bytes);
+    else if (field.tag == AVI_IHAVE_ID)
+      {
+        n++;
+        if (topic != NULL && topic->subscribed)
+          avi_gossipsub_receive_ihave_id (self, peer, field.bytes, iwant, now);
+      }
+  return avi_rpc_reader_finish (&reader, "An IHAVE", error);
+}
+
+static void
+avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes)
+{
+  AviGossipMessage *message;
+  AviPeerId from;
+  guint64 seqno;
+  AviMessageId id;
+
+  if (avi_message_id_parse (bytes, &from, &seqno) == AVI_MESSAGE_ID_UNKNOWN)
+    return;
+  id = avi_message_id_make (&self->secret, &from, seqno);
+  message = avi_message_cache_get_for (self->cache, &id, peer->serial, AVI_GOSSIPSUB_MAX_ANSWERS);
+  if (message != NULL)
+    avi_gossipsub_send_message (self, peer, message);
+}
+
+static gboolean
+avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (bytes);
+  AviRpcField field;
+
+  while (avi_rpc_reader_next (&reader, &field))
+    {
+      if (field.tag != AVI_IWANT_ID)
+        continue;
+      if (peer->ids_asked_by_it >= AVI_GOSSIPSUB_MAX_IDS)
+        {
+          self->statistics.limit_drops++;
+          continue;
+        }
+      peer->ids_asked_by_it++;
+      avi_gossipsub_answer (self, peer, field.bytes);
+    }
+  return avi_rpc_reader_finish (&reader, "An IWANT", error);
+}
+
+/* TRUE: this RPC's IHAVEs are within the limit. */
+static gboolean
+avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer)
+{
+  if (peer->ihave_rpcs++ < AVI_GOSSIPSUB_MAX_IHAVES)
+    return TRUE;
+  self->statistics.limit_drops++;
+  return FALSE;
+}
+
+gboolean
+avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan control, gint64 now, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (control);
+  g_autoptr(GByteArray) iwant = NULL;
+  gboolean allowed = FALSE;
+  gboolean good = TRUE;
+  AviRpcField field;
+
+  avi_gossipsub_wake (self, now);
+  while (good && avi_rpc_reader_next (&reader, &field))
+    switch (field.tag)
+      {
+      case AVI_CONTROL_IHAVE:
+        if (iwant == NULL)
+          {
+            iwant = g_byte_array_new ();
+            allowed = avi_gossipsub_allow_ihaves (self, peer);
+          }
+        if (allowed)
+          good = avi_gossipsub_receive_ihave (self, peer, field.bytes, iwant, now, error);
+        break;
+
+      case AVI_CONTROL_IWANT:
+        good = avi_gossipsub_receive_iwant (self, peer, field.bytes, error);
+        break;
+
+      case AVI_CONTROL_GRAFT:
+        good = avi_gossipsub_receive_graft (self, peer, field.bytes, now, error);
+        break;
+
+      case AVI_CONTROL_PRUNE:
+        good = avi_gossipsub_receive_prune (self, peer, field.bytes, now, error);
+        break;
+
+      default:
+        break;
+      }
+
+  if (iwant != NULL && iwant->len > 0)
+    avi_gossipsub_send_iwant (self, peer, iwant);
+  return good && avi_rpc_reader_finish (&reader, "A control message", error);
+}

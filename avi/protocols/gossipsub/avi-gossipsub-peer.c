@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-gossipsub-peer.h"
+
+#include "protocols/gossipsub/avi-gossipsub-topic.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+
+AviGossipsubPeer *
+avi_gossipsub_peer_new (const AviPeerId *id, guint64 serial, gsize max_queue)
+{
+  AviGossipsubPeer *self = g_new0 (AviGossipsubPeer, 1);
+
+  self->id = *id;
+  self->serial = serial;
+  self->kind = AVI_GOSSIPSUB_PEER_HEARD;
+  self->members = g_hash_table_new (avi_gossipsub_topic_hash, avi_gossipsub_topic_equal);
+  self->sending.data = self;
+  avi_rpc_queue_init (&self->queue, max_queue);
+  return self;
+}
+
+void
+avi_gossipsub_peer_free (AviGossipsubPeer *self)
+{
+  avi_rpc_queue_clear (&self->queue);
+  g_hash_table_unref (self->members);
+  g_free (self);
+}
+
+void
+avi_gossipsub_peer_set_protocol (AviGossipsubPeer *self, const char *protocol)
+{
+  if (strcmp (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1) == 0)
+    self->kind = AVI_GOSSIPSUB_PEER_MESH_1_1;
+  else if (strcmp (protocol, AVI_GOSSIPSUB_PROTOCOL_1_0) == 0)
+    self->kind = AVI_GOSSIPSUB_PEER_MESH_1_0;
+  else
+    self->kind = AVI_GOSSIPSUB_PEER_FLOODSUB;
+}
+
+void
+avi_gossipsub_peer_set_agent (AviGossipsubPeer *self, const char *agent)
+{
+  if (!self->id_form_heard)
+    self->id_form = avi_message_id_guess (agent);
+}
+
+void
+avi_gossipsub_peer_heard_form (AviGossipsubPeer *self, AviMessageIdForm form)
+{
+  self->id_form = form;
+  self->id_form_heard = TRUE;
+}
+
+void
+avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
+{
+  self->ihave_rpcs = 0;
+  self->ids_asked_of_it = 0;
+  self->ids_asked_by_it = 0;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-gossipsub-private.h"
+
+#include "avi-error.h"
+#include "protocols/gossipsub/avi-rpc.h"
+
+AviGossipsub *
+avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
+{
+  AviGossipsub *self = g_new0 (AviGossipsub, 1);
+
+  self->identity = avi_key_pair_ref (config->identity);
+  self->id = *avi_key_pair_get_peer_id (config->identity);
+  self->random = config->random;
+  avi_sip_key_init (&self->secret, config->random);
+  self->d = config->d > 0 ? config->d : 6;
+  self->d_lo = config->d_lo > 0 ? config->d_lo : 5;
+  self->d_hi = config->d_hi > 0 ? config->d_hi : 12;
+  self->d_lazy = config->d_lazy > 0 ? config->d_lazy : 6;
+  self->heartbeat = config->heartbeat > 0 ? config->heartbeat : G_USEC_PER_SEC;
+  self->max_message = config->max_message > 0 ? MIN (config->max_message, AVI_GOSSIPSUB_MAX_MESSAGE)
+                                              : AVI_GOSSIPSUB_MAX_MESSAGE;
+  self->max_topics = config->max_topics > 0 ? config->max_topics : 1024;
+  self->max_queue = config->max_queue > 0 ? config->max_queue : 4 * 1024 * 1024;
+  self->next_seqno = config->first_seqno;
+  self->unix_offset = config->unix_offset != 0 ? config->unix_offset : (gint64) (config->first_seqno / 1000) - now;
+
+  self->topics = g_hash_table_new_full (avi_gossipsub_topic_hash, avi_gossipsub_topic_equal,
+                                        (GDestroyNotify) avi_gossipsub_topic_free, NULL);
+  self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
+                                       (GDestroyNotify) avi_gossipsub_peer_free);
+  g_queue_init (&self->sending);
+  self->seen = avi_seen_cache_new (AVI_GOSSIPSUB_SEEN_TTL, AVI_GOSSIPSUB_SEEN_MAX);
+  self->cache = avi_message_cache_new (AVI_GOSSIPSUB_CACHE_WINDOWS, AVI_GOSSIPSUB_GOSSIP_WINDOWS,
+                                       AVI_GOSSIPSUB_CACHE_BYTES);
+  self->verifications = avi_verifications_new (AVI_GOSSIPSUB_MAX_CHECKS, AVI_GOSSIPSUB_MAX_CHECKS_BYTES);
+  self->promises = avi_promises_new (AVI_GOSSIPSUB_MAX_PROMISES, AVI_GOSSIPSUB_PATIENCE);
+  self->next_heartbeat = G_MAXINT64;
+  self->events = g_array_new (FALSE, FALSE, sizeof (AviGossipsubEvent));
+  self->near_misses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->picked = g_ptr_array_new ();
+  return self;
+}
+
+/* Names in events are GRefStrings that the event holds. */
+static void
+avi_gossipsub_release_names (AviGossipsubEvent *event)
+{
+  g_clear_pointer ((GRefString **) &event->topic, g_ref_string_release);
+  g_clear_pointer ((GRefString **) &event->near_topic, g_ref_string_release);
+}
+
+void
+avi_gossipsub_free (AviGossipsub *self)
+{
+  g_autoptr(GList) peers = g_hash_table_get_keys (self->peers);
+
+  for (GList *link = peers; link != NULL; link = link->next)
+    avi_gossipsub_remove_peer (self, link->data, 0);
+  for (guint i = self->first_event; i < self->events->len; i++)
+    {
+      AviGossipsubEvent *event = &g_array_index (self->events, AviGossipsubEvent, i);
+
+      g_clear_pointer (&event->message, avi_message_unref);
+      avi_gossipsub_release_names (event);
+    }
+  avi_gossipsub_release_names (&self->told);
+  g_array_unref (self->events);
+  g_ptr_array_unref (self->picked);
+  g_hash_table_unref (self->near_misses);
+  avi_promises_free (self->promises);
+  avi_verifications_free (self->verifications);
+  avi_message_cache_free (self->cache);
+  avi_seen_cache_free (self->seen);
+  g_hash_table_unref (self->peers);
+  g_hash_table_unref (self->topics);
+  avi_key_pair_unref (self->identity);
+  g_free (self);
+}
+
+/* --- topics and members --- */
+
+AviGossipsubTopic *
+avi_gossipsub_find_topic (AviGossipsub *self, AviSpan name)
+{
+  AviGossipsubTopic key = { .hash = avi_sip_hash (&self->secret, name) };
+
+  return g_hash_table_lookup (self->topics, &key);
+}
+
+AviGossipsubTopic *
+avi_gossipsub_ensure_topic (AviGossipsub *self, AviSpan name)
+{
+  AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, name);
+
+  if (topic == NULL)
+    {
+      topic = avi_gossipsub_topic_new (avi_sip_hash (&self->secret, name), name);
+      g_hash_table_add (self->topics, topic);
+    }
+  return topic;
+}
+
+void
+avi_gossipsub_release_topic (AviGossipsub *self, AviGossipsubTopic *topic)
+{
+  if (avi_gossipsub_topic_is_unused (topic))
+    g_hash_table_remove (self->topics, topic);
+}
+
+AviGossipsubMember *
+avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic)
+{
+  AviGossipsubMember *member = g_hash_table_lookup (peer->members, topic);
+
+  if (member != NULL)
+    return member;
+  if (g_hash_table_size (peer->members) >= self->max_topics)
+    {
+      self->statistics.limit_drops++;
+      return NULL;
+    }
+  return avi_gossipsub_member_new (topic, peer);
+}
+
+/* --- events --- */
+
+/* One event at a time per topic, which stays until then: how many there are is looked up when it is told. */
+void
+avi_gossipsub_announce (AviGossipsub *self, AviGossipsubTopic *topic)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_SUBSCRIBERS };
+
+  g_hash_table_remove_all (self->near_misses);
+  if (topic->announced)
+    return;
+  topic->announced = TRUE;
+  event.topic = g_ref_string_acquire (topic->name);
+  g_array_append_val (self->events, event);
+}
+
+gboolean
+avi_gossipsub_next (AviGossipsub *self, AviGossipsubEvent *event)
+{
+  AviGossipsubTopic *topic;
+
+  avi_gossipsub_release_names (&self->told);
+  if (self->first_event == self->events->len)
+    {
+      g_array_set_size (self->events, 0);
+      self->first_event = 0;
+      return FALSE;
+    }
+
+  self->told = g_array_index (self->events, AviGossipsubEvent, self->first_event++);
+  *event = self->told;
+  switch (event->type)
+    {
+    case AVI_GOSSIPSUB_EVENT_MESSAGE:
+      event->topic = avi_message_get_topic (event->message);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
+      topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (event->topic));
+      topic->announced = FALSE;
+      event->n_peers = topic->n_subscribers;
+      avi_gossipsub_release_topic (self, topic);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_VERIFY:
+    case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+      break;
+    }
+  return TRUE;
+}
+
+/* --- sending --- */
+
+void
+avi_gossipsub_send (AviGossipsub *self, AviGossipsubPeer *peer)
+{
+  gboolean sending = peer->ready && !avi_rpc_queue_is_empty (&peer->queue);
+
+  if (sending == peer->is_sending)
+    return;
+  peer->is_sending = sending;
+  if (sending)
+    g_queue_push_tail_link (&self->sending, &peer->sending);
+  else
+    g_queue_unlink (&self->sending, &peer->sending);
+}
+
+gboolean
+avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+{
+  if (!avi_rpc_queue_message (&peer->queue, message, &self->statistics.queue_drops))
+    {
+      self->statistics.queue_drops++;
+      return FALSE;
+    }
+  avi_gossipsub_send (self, peer);
+  return TRUE;
+}
+
+void
+avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields)
+{
+  if (!avi_rpc_queue_gossip (&peer->queue, fields))
+    self->statistics.queue_drops++;
+  avi_gossipsub_send (self, peer);
+}
+
+void
+avi_gossipsub_graft (AviGossipsub *self, AviGossipsubMember *member)
+{
+  avi_gossipsub_member_set_place (member, AVI_MEMBER_MESH);
+  avi_rpc_queue_graft (&member->peer->queue, member->topic->name);
+  avi_gossipsub_send (self, member->peer);
+}
+
+void
+avi_gossipsub_prune (AviGossipsub *self, AviGossipsubMember *member, guint backoff, gint64 now)
+{
+  AviGossipsubPeer *peer = member->peer;
+
+  avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
+  member->backoff_until = MAX (member->backoff_until, now + (gint64) backoff * G_USEC_PER_SEC);
+  avi_rpc_queue_prune (&peer->queue, member->topic->name, peer->kind == AVI_GOSSIPSUB_PEER_MESH_1_1 ? backoff : 0);
+  avi_gossipsub_send (self, peer);
+}
+
+gboolean
+avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint64 now)
+{
+  GList *link = self->sending.head;
+  AviGossipsubPeer *first;
+
+  if (link == NULL)
+    return FALSE;
+
+  first = link->data;
+  *peer = first->id;
+  *rpc = avi_rpc_queue_pop (&first->queue);
+
+  /* Everybody in turn: the next RPC to the same peer comes after those to the others. */
+  g_queue_unlink (&self->sending, link);
+  first->is_sending = FALSE;
+  avi_gossipsub_send (self, first);
+  return TRUE;
+}
+
+/* --- receiving --- */
+
+gboolean
+avi_gossipsub_receive (AviGossipsub *self, const AviPeerId *id, AviSpan rpc, gint64 now, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (rpc);
+  AviGossipsubPeer *peer;
+  AviRpcField field;
+  gboolean good = TRUE;
+
+  g_return_val_if_fail (!avi_peer_id_equal (id, &self->id), TRUE);
+
+  if (rpc.len > AVI_GOSSIPSUB_MAX_RPC)
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "An RPC has %" G_GSIZE_FORMAT " bytes, where at most %d are allowed",
+                   rpc.len, AVI_GOSSIPSUB_MAX_RPC);
+      return FALSE;
+    }
+
+  peer = avi_gossipsub_ensure_peer (self, id);
+  while (good && avi_rpc_reader_next (&reader, &field))
+    if (field.tag == AVI_RPC_SUBSCRIPTION)
+      good = avi_gossipsub_receive_subscription (self, peer, field.bytes, now, error);
+    else if (field.tag == AVI_RPC_PUBLISH)
+      avi_gossipsub_receive_message (self, peer, field.bytes, now);
+    else if (field.tag == AVI_RPC_CONTROL)
+      good = avi_gossipsub_receive_control (self, peer, field.bytes, now, error);
+  return good && avi_rpc_reader_finish (&reader, "An RPC", error);
+}
+
+/* --- time, and what is to be known --- */
+
+void
+avi_gossipsub_tick (AviGossipsub *self, gint64 now)
+{
+  if (now >= self->next_heartbeat)
+    avi_gossipsub_heartbeat (self, now);
+}
+
+gint64
+avi_gossipsub_deadline (AviGossipsub *self)
+{
+  return self->next_heartbeat;
+}
+
+gboolean
+avi_gossipsub_is_busy (AviGossipsub *self)
+{
+  return avi_verifications_are_many (self->verifications);
+}
+
+guint64
+avi_gossipsub_get_seqno (AviGossipsub *self)
+{
+  return self->next_seqno - 1;
+}
+
+void
+avi_gossipsub_set_unix_offset (AviGossipsub *self, gint64 unix_offset)
+{
+  self->unix_offset = unix_offset;
+}
+
+guint
+avi_gossipsub_count_subscribers (AviGossipsub *self, const char *topic)
+{
+  AviGossipsubTopic *found = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (topic));
+
+  return found != NULL ? found->n_subscribers : 0;
+}
+
+void
+avi_gossipsub_get_statistics (AviGossipsub *self, AviGossipsubStatistics *out)
+{
+  *out = self->statistics;
+}

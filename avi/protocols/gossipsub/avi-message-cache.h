@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviMessageCache: the messages of the last heartbeats (gossipsub 1.0, Message Cache), in windows of
+ * one heartbeat: the newest are gossiped about, all are answered with. Bounded in bytes too: what
+ * came first goes first.
+ */
+#pragma once
+
+#include "avi-gossip-message.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AviMessageCache AviMessageCache;
+
+/* @max_bytes: of messages held; one that alone is more is not cached. */
+AviMessageCache  *avi_message_cache_new   (guint windows, guint gossip_windows, gsize max_bytes);
+void              avi_message_cache_free  (AviMessageCache *self);
+void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessage *message);
+
+/* What the peer of that serial asks for; NULL where it is not held, or the peer has been given it
+ * @max times by this function: (transfer none) */
+AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max);
+
+/* Appends to @out (of AviGossipMessage, not owned) what to gossip about on @topic. */
+void              avi_message_cache_list  (AviMessageCache *self, AviSpan topic, GPtrArray *out);
+/* A heartbeat passed. */
+void              avi_message_cache_shift (AviMessageCache *self);
+void              avi_message_cache_clear (AviMessageCache *self);
+
+guint             avi_message_cache_get_size  (AviMessageCache *self);
+gsize             avi_message_cache_get_bytes (AviMessageCache *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMessageCache, avi_message_cache_free)
+
+G_END_DECLS

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-rpc-queue.h"
+
+#include "protocols/gossipsub/avi-rpc.h"
+
+#define GRAFT            (-1)
+
+/* What is to be told of a topic. Without doubt, the peer now believes the contrary. */
+#define SUBSCRIPTION_ON       1
+#define SUBSCRIPTION_IN_DOUBT 2
+
+#define COMPACT_FROM     64 /* messages taken out before the array is moved up */
+#define CONTROL_OVERHEAD 8  /* tag and length of the field that holds the control messages */
+
+void
+avi_rpc_queue_init (AviRpcQueue *self, gsize max_bytes)
+{
+  *self = (AviRpcQueue) { .max_bytes = max_bytes };
+  self->subscriptions = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
+  self->grafts = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
+  self->messages = g_ptr_array_new ();
+  g_queue_init (&self->gossip);
+}
+
+static guint
+avi_rpc_queue_count_messages (const AviRpcQueue *self)
+{
+  return self->messages->len - self->first_message;
+}
+
+static AviGossipMessage *
+avi_rpc_queue_peek_message (const AviRpcQueue *self)
+{
+  return self->messages->pdata[self->first_message];
+}
+
+static AviGossipMessage *
+avi_rpc_queue_take_message (AviRpcQueue *self)
+{
+  AviGossipMessage *message = self->messages->pdata[self->first_message++];
+
+  if (self->first_message == self->messages->len)
+    {
+      g_ptr_array_set_size (self->messages, 0);
+      self->first_message = 0;
+    }
+  else if (self->first_message >= COMPACT_FROM && 2 * self->first_message >= self->messages->len)
+    {
+      g_ptr_array_remove_range (self->messages, 0, self->first_message);
+      self->first_message = 0;
+    }
+  self->bytes -= avi_gossip_message_get_cost (message);
+  return message;
+}
+
+static GBytes *
+avi_rpc_queue_take_gossip (AviRpcQueue *self)
+{
+  GBytes *fields = g_queue_pop_head (&self->gossip);
+
+  self->bytes -= g_bytes_get_size (fields);
+  return fields;
+}
+
+void
+avi_rpc_queue_clear (AviRpcQueue *self)
+{
+  while (avi_rpc_queue_count_messages (self) > 0)
+    avi_gossip_message_unref (avi_rpc_queue_take_message (self));
+  while (!g_queue_is_empty (&self->gossip))
+    g_bytes_unref (avi_rpc_queue_take_gossip (self));
+  g_clear_pointer (&self->messages, g_ptr_array_unref);
+  g_clear_pointer (&self->subscriptions, g_hash_table_unref);
+  g_clear_pointer (&self->grafts, g_hash_table_unref);
+}
+
+gboolean
+avi_rpc_queue_is_empty (const AviRpcQueue *self)
+{
+  return avi_rpc_queue_count_messages (self) == 0 && g_queue_is_empty ((GQueue *) &self->gossip)
+         && g_hash_table_size (self->subscriptions) == 0 && g_hash_table_size (self->grafts) == 0;
+}
+
+void
+avi_rpc_queue_subscribe (AviRpcQueue *self, GRefString *topic, gboolean subscribe)
+{
+  guint doubt = GPOINTER_TO_UINT (g_hash_table_lookup (self->subscriptions, topic)) & SUBSCRIPTION_IN_DOUBT;
+  guint told = (subscribe ? SUBSCRIPTION_ON : 0) | doubt;
+
+  if (doubt != 0 || !g_hash_table_remove (self->subscriptions, topic))
+    g_hash_table_replace (self->subscriptions, g_ref_string_acquire (topic), GUINT_TO_POINTER (told));
+}
+
+void
+avi_rpc_queue_subscribe_again (AviRpcQueue *self, GRefString *topic)
+{
+  g_hash_table_replace (self->subscriptions, g_ref_string_acquire (topic),
+                        GUINT_TO_POINTER (SUBSCRIPTION_ON | SUBSCRIPTION_IN_DOUBT));
+}
+
+void
+avi_rpc_queue_graft (AviRpcQueue *self, GRefString *topic)
+{
+  g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (GRAFT));
+}
+
+void
+avi_rpc_queue_prune (AviRpcQueue *self, GRefString *topic, guint backoff)
+{
+  g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (backoff));
+}
+
+gboolean
+avi_rpc_queue_message (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped)
+{
+  gsize cost = avi_gossip_message_get_cost (message);
+
+  while (self->bytes + cost > self->max_bytes && !g_queue_is_empty (&self->gossip))
+    {
+      g_bytes_unref (avi_rpc_queue_take_gossip (self));
+      ++*dropped;
+    }
+  if (self->bytes + cost > self->max_bytes)
+    return FALSE;
+
+  g_ptr_array_add (self->messages, avi_gossip_message_ref (message));
+  self->bytes += cost;
+  return TRUE;
+}
+
+gboolean
+avi_rpc_queue_gossip (AviRpcQueue *self, AviSpan fields)
+{
+  if (self->bytes + fields.len > self->max_bytes)
+    return FALSE;
+  g_queue_push_tail (&self->gossip, g_bytes_new (fields.data, fields.len));
+  self->bytes += fields.len;
+  return TRUE;
+}
+
+/* An RPC in the making. Control messages are gathered apart, since an RPC has one field for them. */
+typedef struct
+{
+  GByteArray *body;
+  GByteArray *control;
+} AviRpcDraft;
+
+static gboolean
+avi_rpc_draft_has_room (const AviRpcDraft *self, gsize len)
+{
+  return self->body->len + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_RPC;
+}
+
+static void
+avi_rpc_queue_pop_subscriptions (AviRpcQueue *self, AviRpcDraft *draft)
+{
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  GHashTableIter iter;
+  gpointer topic, subscribe;
+
+  g_hash_table_iter_init (&iter, self->subscriptions);
+  while (g_hash_table_iter_next (&iter, &topic, &subscribe))
+    {
+      g_byte_array_set_size (part, 0);
+      avi_rpc_put_varint (part, AVI_SUBSCRIPTION_SUBSCRIBE, (GPOINTER_TO_UINT (subscribe) & SUBSCRIPTION_ON) != 0);
+      avi_rpc_put_bytes (part, AVI_SUBSCRIPTION_TOPIC, AVI_SPAN_STRING (topic));
+      if (!avi_rpc_draft_has_room (draft, avi_rpc_get_field_len (part->len)))
+        return;
+      avi_rpc_put_bytes (draft->body, AVI_RPC_SUBSCRIPTION, AVI_SPAN (part->data, part->len));
+      g_hash_table_iter_remove (&iter);
+    }
+}
+
+static void
+avi_rpc_queue_pop_grafts (AviRpcQueue *self, AviRpcDraft *draft)
+{
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  GHashTableIter iter;
+  gpointer topic, value;
+
+  g_hash_table_iter_init (&iter, self->grafts);
+  while (g_hash_table_iter_next (&iter, &topic, &value))
+    {
+      int backoff = GPOINTER_TO_INT (value);
+
+      g_byte_array_set_size (part, 0);
+      avi_rpc_put_bytes (part, backoff == GRAFT ? AVI_GRAFT_TOPIC : AVI_PRUNE_TOPIC, AVI_SPAN_STRING (topic));
+      if (backoff > 0)
+        avi_rpc_put_varint (part, AVI_PRUNE_BACKOFF, backoff);
+      if (!avi_rpc_draft_has_room (draft, avi_rpc_get_field_len (part->len)))
+        return;
+      avi_rpc_put_bytes (draft->control, backoff == GRAFT ? AVI_CONTROL_GRAFT : AVI_CONTROL_PRUNE,
+                         AVI_SPAN (part->data, part->len));
+      g_hash_table_iter_remove (&iter);
+    }
+}
+
+static void
+avi_rpc_queue_pop_messages (AviRpcQueue *self, AviRpcDraft *draft)
+{
+  while (avi_rpc_queue_count_messages (self) > 0
+         && avi_rpc_draft_has_room (draft, avi_rpc_queue_peek_message (self)->entry.len))
+    {
+      g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self);
+
+      g_byte_array_append (draft->body, message->entry.data, message->entry.len);
+    }
+}
+
+static void
+avi_rpc_queue_pop_gossip (AviRpcQueue *self, AviRpcDraft *draft)
+{
+  while (!g_queue_is_empty (&self->gossip)
+         && avi_rpc_draft_has_room (draft, g_bytes_get_size (g_queue_peek_head (&self->gossip))))
+    {
+      g_autoptr(GBytes) fields = avi_rpc_queue_take_gossip (self);
+      AviSpan span = avi_span_from_bytes (fields);
+
+      g_byte_array_append (draft->control, span.data, span.len);
+    }
+}
+
+static GBytes *
+avi_rpc_draft_finish (AviRpcDraft *self)
+{
+  guint8 len[10];
+  gsize len_len;
+  guint8 *rpc;
+
+  if (self->control->len > 0)
+    avi_rpc_put_bytes (self->body, AVI_RPC_CONTROL, AVI_SPAN (self->control->data, self->control->len));
+
+  len_len = avi_rpc_encode_varint (self->body->len, len);
+  rpc = g_malloc (len_len + self->body->len);
+  memcpy (rpc, len, len_len);
+  memcpy (rpc + len_len, self->body->data, self->body->len);
+  return g_bytes_new_take (rpc, len_len + self->body->len);
+}
+
+static GBytes *
+avi_rpc_queue_pop_mixed (AviRpcQueue *self)
+{
+  g_autoptr(GByteArray) body = g_byte_array_new ();
+  g_autoptr(GByteArray) control = g_byte_array_new ();
+  AviRpcDraft draft = { body, control };
+
+  avi_rpc_queue_pop_subscriptions (self, &draft);
+  avi_rpc_queue_pop_grafts (self, &draft);
+  avi_rpc_queue_pop_messages (self, &draft);
+  avi_rpc_queue_pop_gossip (self, &draft);
+  return body->len + control->len > 0 ? avi_rpc_draft_finish (&draft) : NULL;
+}
+
+static GBytes *
+avi_rpc_queue_pop_message (AviRpcQueue *self)
+{
+  g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self);
+
+  return g_bytes_ref (message->rpc);
+}
+
+GBytes *
+avi_rpc_queue_pop (AviRpcQueue *self)
+{
+  guint n = avi_rpc_queue_count_messages (self);
+  GBytes *rpc;
+
+  /* The common case: one message, whose bytes all peers share. */
+  if (n == 1 && g_queue_is_empty (&self->gossip) && g_hash_table_size (self->subscriptions) == 0
+      && g_hash_table_size (self->grafts) == 0)
+    return avi_rpc_queue_pop_message (self);
+
+  rpc = avi_rpc_queue_pop_mixed (self);
+  if (rpc == NULL && n > 0) /* the next message is too large to be mixed */
+    rpc = avi_rpc_queue_pop_message (self);
+  return rpc;
+}
