@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Installs the library into a folder, and uses it from there as a program elsewhere would.
+
+Usage: test-installed.py SOURCE BUILD MESON PREFIX LIBDIR
+
+The three hello programs run against what was installed, in a network namespace with nothing but lo,
+and hear a fourth that publishes. Prints TAP.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SOURCE, BUILD = (pathlib.Path(argument) for argument in sys.argv[1:3])
+MESON = sys.argv[3]
+ROOT = BUILD / 'tests' / 'installed' / 'root'
+PREFIX = ROOT / sys.argv[4].lstrip('/')
+LIBDIR = PREFIX / sys.argv[5]
+INSIDE = 'AVI_INSIDE_NAMESPACE'
+DEADLINE = 20.0
+
+VALA = '''
+void main () {
+  var device = new Avi.Device ("kitchen");
+  device.peer_connected.connect ((peer) => print ("%s\\n", peer.id));
+  device.start_async.begin (null, (object, result) => {
+    try { device.start_async.end (result); } catch (Error error) { }
+  });
+}
+'''
+PUBLISHER = '''
+import sys
+import gi
+gi.require_version("Avi", "1")
+from gi.repository import Avi
+device = Avi.Device.new("publisher")
+device.start()
+device.wait_for_subscribers("system/alerts", int(sys.argv[1]))
+print(device.props.peer_id, flush=True)
+device.publish_text("system/alerts", "fire")
+sys.stdin.read()
+device.stop()
+'''
+
+
+class Skip(Exception):
+    pass
+
+
+def run(*command, **arguments):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=120, **arguments)
+    assert done.returncode == 0, f'{" ".join(map(str, command))}:\n{done.stdout}{done.stderr}'
+    return done.stdout
+
+
+def environment():
+    """What a user of a prefix of their own would set."""
+    return {**os.environ,
+            'LD_LIBRARY_PATH': str(LIBDIR),
+            'GI_TYPELIB_PATH': str(LIBDIR / 'girepository-1.0'),
+            'PKG_CONFIG_PATH': str(LIBDIR / 'pkgconfig'),
+            'PYTHONPATH': os.pathsep.join(str(path.parents[2]) for path in ROOT.rglob('gi/overrides/Avi.py')),
+            'PYTHONDONTWRITEBYTECODE': '1',
+            'PYTHONUNBUFFERED': '1',
+            'XDG_DATA_DIRS': f'{PREFIX / "share"}:/usr/local/share:/usr/share'}
+
+
+def install():
+    shutil.rmtree(ROOT, ignore_errors=True)
+    run(MESON, 'install', '-C', BUILD, '--no-rebuild', '--quiet', '--destdir', ROOT)
+    # The folder takes the part of the file system: the prefix is where the files lie.
+    for path in (LIBDIR / 'pkgconfig').glob('*.pc'):
+        path.write_text(re.sub('^prefix=.*$', f'prefix={PREFIX}', path.read_text(), flags=re.MULTILINE))
+
+
+def find_python():
+    for python in ('python3', '/usr/bin/python3'):
+        if shutil.which(python) and subprocess.run([python, '-c', 'import gi'], capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+# ---- Tests --------------------------------------------------------------------------------------
+
+def everything_is_there():
+    public = re.findall(r'#include <(avi-[\w-]+\.h)>', (PREFIX / 'include/avi-1/avi.h').read_text())
+    expected = [PREFIX / 'include/avi-1' / name for name in ['avi.h', *public]]
+    expected += [LIBDIR / 'libavi-1.so', LIBDIR / 'pkgconfig/avi-1.pc', LIBDIR / 'girepository-1.0/Avi-1.typelib',
+                 PREFIX / 'share/gir-1.0/Avi-1.gir', PREFIX / 'share/vala/vapi/avi-1.vapi']
+    missing = [str(path) for path in expected if not path.exists()]
+    assert not missing, '\n'.join(missing)
+    assert list(ROOT.rglob('gi/overrides/Avi.py')), 'gi/overrides/Avi.py'
+
+
+def private_headers_stay_at_home():
+    found = {path.name for path in (PREFIX / 'include').rglob('*.h')}
+    private = {name for name in found if 'private' in name} | (found - {
+        'avi.h', *re.findall(r'#include <(avi-[\w-]+\.h)>', (PREFIX / 'include/avi-1/avi.h').read_text())})
+    assert not private, private
+
+
+def reference_is_there():
+    if not shutil.which('gi-docgen'):
+        raise Skip('gi-docgen is not installed')
+    assert list((PREFIX / 'share/doc').rglob('class.Device.html')), 'no class.Device.html'
+
+
+def flags():
+    return run('pkg-config', '--cflags', '--libs', 'avi-1', env=environment()).split()
+
+
+def c_compiles():
+    run('cc', '-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Wno-unused-parameter', '-Werror',
+        SOURCE / 'examples/hello.c', *flags(), '-o', ROOT / 'hello')
+
+
+def cxx_compiles():
+    if not shutil.which('c++'):
+        raise Skip('no C++ compiler is installed')
+    run('c++', '-x', 'c++', '-std=c++17', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-include', 'avi.h',
+        '/dev/null', *flags())
+
+
+def vala_compiles():
+    if not shutil.which('valac'):
+        raise Skip('valac is not installed')
+    source = ROOT / 'hello.vala'
+    source.write_text(VALA)
+    run('valac', '--fatal-warnings', '--vapidir', PREFIX / 'share/vala/vapi', '--pkg', 'avi-1', '-C', source,
+        '--directory', ROOT, env=environment())
+
+
+def hidden_symbols_are_hidden():
+    answer = subprocess.run(['cc', '-x', 'c', '-', '-o', '/dev/null', *flags()], capture_output=True, text=True,
+                            input='void avi_yamux_new (void); int main (void) { avi_yamux_new (); }')
+    assert answer.returncode != 0 and 'avi_yamux_new' in answer.stderr, answer.stderr
+
+
+class Program:
+    """A running program, whose lines are read as they come."""
+
+    def __init__(self, *command, env):
+        self.lines = []
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, env=env, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip('\n'))
+                self.changed.notify_all()
+
+    def expect(self, fits):
+        with self.changed:
+            found = self.changed.wait_for(lambda: next(filter(fits, self.lines), None), DEADLINE)
+        assert found, f'{self.process.args} said only {self.lines}'
+        return found
+
+
+def hello_programs_run():
+    python = find_python()
+    programs = [('C', (ROOT / 'hello',))]
+    if python:
+        programs.append(('Python', (python, SOURCE / 'examples/hello.py')))
+    if shutil.which('gjs'):
+        programs.append(('JavaScript', ('gjs', SOURCE / 'examples/hello.js')))
+    if not python:
+        raise Skip('PyGObject is not installed')
+    if not os.environ.get(INSIDE):
+        raise Skip('no network namespaces here')
+
+    with tempfile.TemporaryDirectory() as runtime:
+        env = {**environment(), 'XDG_RUNTIME_DIR': runtime}
+        running = [Program(*command, env=env) for _, command in programs]
+        try:
+            running.append(Program(python, '-c', PUBLISHER, len(programs), env=env))
+            peer_id = running[-1].expect(lambda line: len(line) > 40 and ' ' not in line)
+            for program in running[:-1]:
+                program.expect(lambda line: line == f'{peer_id} says fire')
+        finally:
+            for program in running:
+                program.process.send_signal(signal.SIGTERM)
+            for program in running:
+                program.process.wait(DEADLINE)
+
+
+TESTS = [
+    ('headers, library, pkg-config, introspection and vapi are installed', everything_is_there),
+    ('private headers are not', private_headers_stay_at_home),
+    ('the API reference is installed', reference_is_there),
+    ('hello.c compiles against it by pkg-config, without a warning', c_compiles),
+    ('its headers are C++, too', cxx_compiles),
+    ('a Vala program compiles against its vapi', vala_compiles),
+    ('a symbol of no public header cannot be linked', hidden_symbols_are_hidden),
+    ('hello.c, hello.py and hello.js run against it, and hear an alert', hello_programs_run),
+]
+
+
+def enter_namespace():
+    """Again, with nothing but lo; where that cannot be, without."""
+    command = ['unshare', '--net', '--fork', '--kill-child']
+    if os.geteuid() != 0:
+        command += ['--user', '--map-root-user']
+    command += ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
+    if not os.environ.get(INSIDE) and shutil.which('unshare') and shutil.which('ip') \
+       and subprocess.run([*command, 'true'], capture_output=True).returncode == 0:
+        os.environ[INSIDE] = '1'
+        os.execvp(command[0], [*command, sys.executable, *sys.argv])
+
+
+def main():
+    enter_namespace()
+    print(f'1..{len(TESTS)}', flush=True)
+    status = 0
+    started = time.monotonic()
+    install()
+    for number, (sentence, test) in enumerate(TESTS, 1):
+        try:
+            test()
+            print(f'ok {number} - {sentence}')
+        except Skip as reason:
+            print(f'ok {number} - {sentence} # SKIP {reason}')
+        except Exception as problem:    # the others run all the same
+            status = 1
+            for line in str(problem).splitlines() or [repr(problem)]:
+                print(f'# {line}')
+            print(f'not ok {number} - {sentence}')
+        sys.stdout.flush()
+    print(f'# {time.monotonic() - started:.1f} s')
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
