@@ -8,7 +8,7 @@ avi_yamux_ping_init (AviYamuxPing *self,
                      gint64        interval,
                      gint64        timeout)
 {
-  *self = (AviYamuxPing) { .interval = interval, .timeout = timeout, .heard_at = -1 };
+  *self = (AviYamuxPing) { .interval = interval, .timeout = timeout, .heard_at = -1, .asked_at = -1 };
 
   /* The first one measures the round trip, which the windows want to know. */
   if (interval >= 0)
@@ -18,15 +18,13 @@ avi_yamux_ping_init (AviYamuxPing *self,
 gint64
 avi_yamux_ping_deadline (const AviYamuxPing *self)
 {
-  /* A peer that is busy sending may answer late, but it is there: what counts is silence. */
-  if (self->state == AVI_YAMUX_PING_SENT)
-    return MAX (self->sent_at, self->heard_at) + self->timeout;
+  /* A peer that is busy sending may answer late, but it is there: what counts is silence. A ping that
+   * cannot even be written, because the peer does not read, counts from when it was wanted. */
+  if (self->state != AVI_YAMUX_PING_IDLE && self->asked_at >= 0)
+    return MAX (self->asked_at, self->heard_at) + self->timeout;
   if (self->interval < 0 || self->heard_at < 0)
     return G_MAXINT64;
-
-  /* A ping that cannot even be written, because the peer does not read, counts as sent. */
-  gint64 due = self->heard_at + self->interval;
-  return self->state == AVI_YAMUX_PING_WANTED ? due + self->timeout : due;
+  return self->heard_at + self->interval;
 }
 
 gboolean
@@ -36,6 +34,8 @@ avi_yamux_ping_advance (AviYamuxPing *self,
 {
   if (heard || self->heard_at < 0)
     self->heard_at = now;
+  if (self->state == AVI_YAMUX_PING_WANTED && self->asked_at < 0)
+    self->asked_at = now;
 
   if (now < avi_yamux_ping_deadline (self))
     return TRUE;
@@ -43,14 +43,18 @@ avi_yamux_ping_advance (AviYamuxPing *self,
     return FALSE;
 
   self->state = AVI_YAMUX_PING_WANTED;
+  self->asked_at = now;
   return TRUE;
 }
 
 void
 avi_yamux_ping_ask (AviYamuxPing *self)
 {
-  if (self->state == AVI_YAMUX_PING_IDLE)
-    self->state = AVI_YAMUX_PING_WANTED;
+  if (self->state != AVI_YAMUX_PING_IDLE)
+    return;
+
+  self->state = AVI_YAMUX_PING_WANTED;
+  self->asked_at = -1;
 }
 
 void
@@ -66,7 +70,7 @@ avi_yamux_ping_sent (AviYamuxPing *self,
                      gint64        now)
 {
   self->state = AVI_YAMUX_PING_SENT;
-  self->sent_at = now;
+  self->asked_at = now;
 }
 
 gboolean
@@ -78,7 +82,7 @@ avi_yamux_ping_answered (AviYamuxPing *self,
   if (self->state != AVI_YAMUX_PING_SENT || value != self->value)
     return FALSE;
 
-  *round_trip = MAX (now - self->sent_at, 0);
+  *round_trip = MAX (now - self->asked_at, 0);
   self->round_trip = self->round_trip == 0 ? *round_trip : (self->round_trip + *round_trip) / 2;
   self->measured_at = now;
   self->state = AVI_YAMUX_PING_IDLE;

@@ -25,7 +25,7 @@ typedef struct
   gint64            interval;    /* -1: no keep-alive */
   gint64            timeout;
   gint64            heard_at;    /* the last byte from the peer; -1: not started */
-  gint64            sent_at;
+  gint64            asked_at;    /* that the ping was sent, or became wanted; -1: time has not passed since */
   gint64            measured_at;
   gint64            round_trip;  /* smoothed; 0: not known */
 } AviYamuxPing;

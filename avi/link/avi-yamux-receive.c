@@ -36,6 +36,7 @@ avi_yamux_on_stray (AviYamux            *self,
       return;
     }
   self->stray_credit -= frame->length;
+  self->body_stream = 0;
   self->body_left = frame->length;
 }
 

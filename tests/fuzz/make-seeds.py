@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets multistream, noise, identify and ping into corpus/.
+"""Writes the seeds of the targets multistream, noise, identify, ping, yamux and link into corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -87,3 +87,43 @@ write('ping/prober', b'\x01' + bytes([1, 0, 0, 5, 2, 16, 2, 16, 0, 100, 1, 0, 2,
 write('ping/prober-timeout', b'\x01' + bytes([1, 0, 2, 31, 0, 49, 0, 1]))
 write('ping/prober-wrong', b'\x01' + bytes([1, 0, 2, 10, 3, 2]))
 write('ping/prober-unasked', b'\x01' + bytes([3, 2]))
+
+# The first byte chooses role and limits, then come commands.
+SYN, ACK, FIN, RST = 1, 2, 4, 8
+DATA, UPDATE, PING, GO_AWAY, HUGE, RAW, OPEN, SEND, CONSUME, FINISH, RESET, ASK, LEAVE, TRANSMIT, WAIT, MANNER = range(16)
+SAY = [TRANSMIT, 255]
+write('yamux/opened', bytes([0x40, DATA, SYN, 1, 0, 100, CONSUME, 1, 255, SEND, 1, 2, FINISH, 1] + SAY
+                            + [UPDATE, FIN, 1, 0, 0] + SAY))
+write('yamux/dialled', bytes([0x41, OPEN, SEND, 1, 10] + SAY + [UPDATE, ACK, 1, 1, 0, DATA, 0, 1, 20, 0, CONSUME, 1, 128]
+                             + [UPDATE, FIN, 1, 0, 0, FINISH, 1] + SAY))
+write('yamux/limits', bytes([0x46] + [b for n in range(1, 15, 2) for b in (UPDATE, SYN, n, 0, 0)] + SAY + [RESET, 1] + SAY))
+write('yamux/window', bytes([0x00, MANNER, 1] + SAY + [WAIT, 1, PING, ACK, 0, 0, 0, UPDATE, SYN, 1, 0, 0]
+                            + 4 * ([DATA, 0, 1, 255, 255] + SAY)))
+write('yamux/window-exceeded', bytes([0x40, UPDATE, SYN, 1, 0, 0] + 5 * [DATA, 0, 1, 255, 255]))
+write('yamux/window-overflown', bytes([0x41, OPEN] + SAY + 2 * [HUGE, ACK, 1, 200, 0]))
+write('yamux/queue-full', bytes([0x61, OPEN, SEND, 1, 255, SEND, 1, 255, SEND, 1, 255] + 10 * SAY
+                                + [UPDATE, ACK, 1, 255, 0] + 4 * SAY))
+write('yamux/stray', bytes([0x40, UPDATE, SYN, 1, 0, 0, RESET, 1, DATA, FIN, 1, 1, 0, UPDATE, RST, 1, 0, 0, DATA, 0, 3, 0, 1]))
+write('yamux/cut', bytes([0x40, MANNER, 5 << 3, DATA, SYN | FIN, 1, 0, 100, MANNER, 6, DATA, SYN, 3, 0, 9, RAW, 3, 0, 0, 0]))
+write('yamux/keep-alive', bytes([0x00] + SAY + [PING, ACK, 0, 0, 0, WAIT, 255, WAIT, 99] + SAY + [PING, SYN, 0, 0, 9, WAIT, 255]))
+write('yamux/go-away', bytes([0x41, OPEN, LEAVE] + SAY + [UPDATE, SYN, 2, 0, 0, GO_AWAY, 0, 0, 0, 1, OPEN] + SAY))
+
+# The first byte chooses who dialled, how the muxer is agreed, and limits; then come commands.
+(SAY_DATA, SAY_UPDATE, SAY_PHRASE, SAY_RAW, OPEN, SEND, CONSUME, FINISH, RESET, ASK, LEAVE, WAIT, MANNER) = range(13)
+BEGIN, TAKE_A, TAKE_B, REFUSE, BEGIN_A, BEGIN_A_HELLO, BEGIN_UNKNOWN = 0, 1, 2, 3, 5, 6, 7
+HELLO = [SAY_DATA, 0, 1, 5] + list(b'hello')
+END = [SAY_UPDATE, FIN, 1, 0]
+write('link/listener', bytes([0x12, MANNER, 7, SAY_PHRASE, SYN, 1, BEGIN_A] + HELLO + END))
+write('link/listener-late-muxer', bytes([0x10, MANNER, 1, SAY_PHRASE, SYN, 1, BEGIN_A_HELLO] + END + [FINISH, 0]))
+write('link/listener-own-words', bytes([0x30, SAY_RAW, 20]) + HEADER + bytes([SAY_RAW, 3]) + b'\x20x\n')
+write('link/listener-refuses', bytes([0x12, SAY_PHRASE, SYN, 1, BEGIN_UNKNOWN] + HELLO + END
+                                     + [SAY_PHRASE, SYN, 3, BEGIN_UNKNOWN, WAIT, 110]))
+write('link/listener-waits', bytes([0x12, SAY_PHRASE, SYN, 1, BEGIN, WAIT, 50, SAY_UPDATE, SYN, 3, 0, WAIT, 60]))
+write('link/dialler', bytes([0x13, MANNER, 1, OPEN, 0, SEND, 0, 9, FINISH, 0, SAY_PHRASE, ACK, 1, BEGIN_A] + HELLO + END))
+write('link/dialler-of-two', bytes([0x13, OPEN, 1, SEND, 0, 9, SAY_PHRASE, ACK, 1, BEGIN, SAY_PHRASE, 0, 1, REFUSE]
+                                   + [SAY_PHRASE, 0, 1, TAKE_B, FINISH, 0] + END))
+write('link/dialler-refused', bytes([0x13, OPEN, 0, SEND, 0, 9, SAY_PHRASE, ACK, 1, BEGIN, SAY_PHRASE, 0, 1, REFUSE]))
+write('link/dialler-queues', bytes([0x1b, OPEN, 0] + 3 * [SEND, 0, 255] + [SAY_PHRASE, ACK, 1, BEGIN_A, SAY_UPDATE, 0, 1, 99]))
+write('link/meddler', bytes([0x12, MANNER, 0x69, SAY_PHRASE, SYN, 1, BEGIN_A_HELLO, MANNER, 0x10, SAY_PHRASE, SYN, 3, BEGIN_A_HELLO]))
+write('link/quiet', bytes([0x02, WAIT, 150, WAIT, 255]))
+write('link/leaving', bytes([0x12, SAY_PHRASE, SYN, 1, BEGIN_A, LEAVE, SAY_RAW, 12, 0, 3] + 10 * [0] + [ASK, OPEN, 0, RESET, 0]))

@@ -40,9 +40,11 @@ AviNoiseStatic *
 pair_get_statics (guint end)
 {
   static AviNoiseStatic *statics[2];
+  AviRandom random;
 
+  avi_random_seed (&random, end);
   if (statics[end] == NULL)
-    statics[end] = avi_noise_static_new (pair_get_identity (end), avi_random_system ());
+    statics[end] = avi_noise_static_new (pair_get_identity (end), &random);
   return statics[end];
 }
 
@@ -305,7 +307,7 @@ pair_end_init (Pair *self, guint which, const PairConfig *config)
     .yamux = config->yamux,
     .handshake_timeout = config->handshake_timeout,
     .negotiation_timeout = config->negotiation_timeout,
-    .random = avi_random_system (),
+    .random = &self->random,
   };
 
   end->link = avi_link_new (&link_config, self->now);
@@ -319,6 +321,7 @@ pair_new (const PairConfig *config)
 {
   Pair *self = g_new0 (Pair, 1);
 
+  avi_random_seed (&self->random, 1);
   self->now = G_USEC_PER_SEC;
   self->latency = config->latency;
   self->on_event = pair_note;

@@ -67,6 +67,7 @@ struct _Pair
   gpointer user_data;
   gboolean idle_consumer; /* pair_note does not consume */
   AviWriter writer;
+  AviRandom random; /* seeded: a run can be repeated */
 };
 
 Pair *pair_new     (const PairConfig *config);

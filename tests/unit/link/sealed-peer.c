@@ -135,7 +135,7 @@ sealed_peer_shake (SealedPeer *self, gboolean speak_first)
 }
 
 SealedPeer *
-sealed_peer_new (const AviLinkConfig *config, gboolean early_muxer)
+sealed_peer_new (const AviLinkConfig *config, gboolean early_muxer, SealedPeerFunc on_event, gpointer user_data)
 {
   SealedPeer *self = g_new0 (SealedPeer, 1);
   AviLinkConfig link_config = *config;
@@ -144,12 +144,15 @@ sealed_peer_new (const AviLinkConfig *config, gboolean early_muxer)
     .initiator = !config->dialer,
     .statics = pair_get_statics (!end),
     .muxers = early_muxer ? muxers : NULL,
-    .random = avi_random_system (),
+    .random = &self->random,
   };
 
   link_config.statics = pair_get_statics (end);
   link_config.early_muxer = early_muxer;
-  link_config.random = avi_random_system ();
+  link_config.random = &self->random;
+  avi_random_seed (&self->random, 1);
+  self->on_event = on_event;
+  self->user_data = user_data;
   self->now = G_USEC_PER_SEC;
   self->heard = g_byte_array_new ();
   avi_writer_init (&self->writer, 1024 * 1024);

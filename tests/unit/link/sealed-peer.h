@@ -20,15 +20,17 @@ struct _SealedPeer
   AviNoise      *noise; /* ours */
   gint64         now;
   GByteArray    *heard; /* what the link said under Noise and the test has not taken */
-  SealedPeerFunc on_event; /* or NULL: data is consumed */
+  SealedPeerFunc on_event; /* NULL: data is consumed */
   gpointer       user_data;
   guint          n_events;
   AviWriter      writer;
+  AviRandom      random; /* seeded: a run can be repeated */
 };
 
 /* Through the Noise handshake. @link_dials: the link is the dialler, we listen. @early_muxer: agreed
  * in the handshake, so that the link is established; else its negotiation is the next to come. */
-SealedPeer *sealed_peer_new  (const AviLinkConfig *config, gboolean early_muxer);
+SealedPeer *sealed_peer_new (const AviLinkConfig *config, gboolean early_muxer, SealedPeerFunc on_event,
+                             gpointer user_data);
 void        sealed_peer_free (SealedPeer *self);
 
 /* To the link, under Noise; its events are read and what it says is heard. */

@@ -205,8 +205,8 @@ test_noise_timeout (void)
 static void
 test_muxer_refused (void)
 {
-  g_autoptr(SealedPeer) listening = sealed_peer_new (&(AviLinkConfig) { .dialer = TRUE }, FALSE);
-  g_autoptr(SealedPeer) dialling = sealed_peer_new (&(AviLinkConfig) { .dialer = FALSE }, FALSE);
+  g_autoptr(SealedPeer) listening = sealed_peer_new (&(AviLinkConfig) { .dialer = TRUE }, FALSE, NULL, NULL);
+  g_autoptr(SealedPeer) dialling = sealed_peer_new (&(AviLinkConfig) { .dialer = FALSE }, FALSE, NULL, NULL);
 
   sealed_peer_say (listening, AVI_SPAN_STRING (HEADER "\x03na\n"));
   g_assert_error (listening->error, AVI_ERROR, AVI_ERROR_REJECTED);
@@ -496,8 +496,8 @@ heard_frame (SealedPeer *peer, guint8 type, guint8 flags, guint8 stream)
 static SealedPeer *
 sealed_peer_new_dialling (void)
 {
-  SealedPeer *peer =
-      sealed_peer_new (&(AviLinkConfig) { .protocols = echo, .yamux = NO_PINGS, .negotiation_timeout = 500 * MS }, TRUE);
+  SealedPeer *peer = sealed_peer_new (
+      &(AviLinkConfig) { .protocols = echo, .yamux = NO_PINGS, .negotiation_timeout = 500 * MS }, TRUE, NULL, NULL);
 
   g_assert_cmpuint (peer->n_events, ==, 1); /* established */
   return peer;

@@ -725,6 +725,19 @@ test_stray_frames (void)
 }
 
 static void
+test_stray_data_behind_an_empty_frame (void)
+{
+  g_autoptr(Fixture) f = fixture_new_listener ();
+
+  say_update (f, SYN, 1, 0);
+  say_update (f, SYN, 3, 0);
+  avi_yamux_reset (f->yamux, 3);
+  say_data (f, 0, 1, "");
+  say_data (f, 0, 3, "not for stream 1");
+  g_assert_cmpstr (happened (f), ==, "stream 1, stream 3");
+}
+
+static void
 test_frames_before_our_syn (void)
 {
   g_autoptr(Fixture) f = fixture_new_listener ();
@@ -1089,11 +1102,32 @@ test_timeout_without_a_writer (void)
 
   /* The peer does not read, so that not even the ping can be written. */
   receive (f, AVI_SPAN_EMPTY);
-  g_assert_cmpint (avi_yamux_deadline (f->yamux), ==, f->now + 130);
-  f->now += 129;
+  g_assert_cmpint (avi_yamux_deadline (f->yamux), ==, f->now + 30);
+  f->now += 29;
   receive (f, AVI_SPAN_EMPTY);
   f->now += 1;
   g_assert_false (avi_yamux_receive (f->yamux, AVI_SPAN_EMPTY, f->now, NULL));
+}
+
+static void
+test_late_driver (void)
+{
+  g_autoptr(Fixture) f = fixture_new (&(AviYamuxConfig) { .ping_interval = 100, .ping_timeout = 30 });
+
+  hear (f);
+  say (f, AVI_YAMUX_PING, ACK, 0, 0);
+
+  /* A process that was stopped for long asks before it gives up, by whatever way it comes to it. */
+  f->now += 100000;
+  receive (f, AVI_SPAN_EMPTY);
+  g_assert_cmpint (avi_yamux_deadline (f->yamux), ==, f->now + 30);
+  g_assert_cmpstr (hear (f), ==, "PING+SYN 0 1");
+  say (f, AVI_YAMUX_PING, ACK, 0, 1);
+  f->now += 99;
+  avi_yamux_ping (f->yamux);
+  f->now += 100000;
+  g_assert_cmpstr (hear (f), ==, "PING+SYN 0 2");
+  g_assert_cmpint (avi_yamux_deadline (f->yamux), ==, f->now + 30);
 }
 
 static void
@@ -1181,6 +1215,7 @@ main (int   argc,
   ADD ("resets a stream that the peer knows", test_reset_by_us);
   ADD ("skips the rest of a frame when its stream is reset", test_reset_within_a_frame);
   ADD ("ignores stray frames, data within the credit of what was reset", test_stray_frames);
+  ADD ("gives stray data to nobody", test_stray_data_behind_an_empty_frame);
   ADD ("ignores frames for a stream whose SYN is not out", test_frames_before_our_syn);
 
   ADD ("sends no more than the peer's window", test_send_window);
@@ -1204,6 +1239,7 @@ main (int   argc,
   ADD ("pings a silent peer", test_keep_alive);
   ADD ("fails when a ping is not answered", test_timeout);
   ADD ("fails when a ping cannot be written", test_timeout_without_a_writer);
+  ADD ("asks before it gives up, however late it is called", test_late_driver);
   ADD ("never wakes without keep-alive", test_no_wake_ups);
   ADD ("opens no streams after the peer's GoAway", test_go_away_received);
   ADD ("says GoAway behind everything that can go", test_go_away_sent);
