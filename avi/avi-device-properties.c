@@ -248,7 +248,8 @@ avi_device_dup_bootstrap_peers (AviDevice *self)
 /**
  * avi_device_set_bootstrap_peers: (set-property bootstrap-peers)
  * @self: a device that is stopped
- * @addresses: (nullable) (array zero-terminated=1): multiaddrs that end in `/p2p/PEER-ID`
+ * @addresses: (nullable) (array zero-terminated=1): multiaddrs, ending in `/p2p/PEER-ID` where only that
+ *   peer will do
  *
  * Sets the addresses of peers that the device is to stay connected with: they are dialled again
  * for ever, at growing intervals.
@@ -597,8 +598,8 @@ avi_device_install_settings (void)
   /**
    * AviDevice:bootstrap-peers: (getter dup_bootstrap_peers) (setter set_bootstrap_peers)
    *
-   * Multiaddrs, ending in `/p2p/PEER-ID`, of peers to stay connected with; by default none.
-   * Fixed while the device runs.
+   * Multiaddrs of peers to stay connected with, ending in `/p2p/PEER-ID` where only that peer will
+   * do; by default none. Fixed while the device runs.
    *
    * Since: 1.0
    */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the tests of the public types share: devices on the loopback interface, which look for
+ * nobody by themselves, and waiting for a condition, with a deadline, on the main context.
+ */
+#pragma once
+
+#include <avi.h>
+
+#define DEADLINE 20 /* seconds; met only where something is wrong */
+
+static inline gboolean
+on_deadline (gpointer passed)
+{
+  *(gboolean *) passed = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Iterates the main context until @condition holds. */
+#define wait_until(condition)                                                     \
+  G_STMT_START                                                                    \
+    {                                                                             \
+      gboolean passed_ = FALSE;                                                   \
+      guint deadline_ = g_timeout_add_seconds (DEADLINE, on_deadline, &passed_);  \
+                                                                                  \
+      while (!(condition) && !passed_)                                            \
+        g_main_context_iteration (NULL, TRUE);                                    \
+      g_source_remove (deadline_);                                                \
+      if (!(condition))                                                           \
+        g_error ("%s:%d: “%s” did not come true", __FILE__, __LINE__, #condition); \
+    }                                                                             \
+  G_STMT_END
+
+/* Tells what is there to be told. */
+static inline void
+settle (void)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static inline AviDevice *
+new_device (const char *name)
+{
+  static const char *const loopback[] = { "/ip4/127.0.0.1/tcp/0", NULL };
+  AviDevice *device = avi_device_new (name);
+
+  avi_device_set_listen_addresses (device, loopback);
+  avi_device_set_enable_mdns (device, FALSE);
+  avi_device_set_enable_local (device, FALSE);
+  return device;
+}
+
+static inline AviDevice *
+start_device (const char *name)
+{
+  AviDevice *device = new_device (name);
+  g_autoptr(GError) error = NULL;
+
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  return device;
+}
+
+static inline void
+stop_device (AviDevice *device)
+{
+  g_autoptr(GError) error = NULL;
+
+  avi_device_stop (device, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static inline char *
+first_address (AviDevice *device)
+{
+  g_auto(GStrv) addresses = avi_device_dup_addresses (device);
+
+  g_assert_nonnull (addresses[0]);
+  return g_strdup (addresses[0]);
+}
+
+/* (transfer full): @to, as @from knows it. */
+static inline AviPeer *
+connect_devices (AviDevice *from,
+                 AviDevice *to)
+{
+  g_autofree char *address = first_address (to);
+  g_autoptr(GError) error = NULL;
+  AviPeer *peer = avi_device_dial (from, address, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (peer);
+  return peer;
+}
+
+static inline AviSubscription *
+subscribe (AviDevice  *device,
+           const char *topic)
+{
+  g_autoptr(GError) error = NULL;
+  AviSubscription *subscription = avi_device_subscribe (device, topic, &error);
+
+  g_assert_no_error (error);
+  return subscription;
+}
+
+/* Until @n peers of @device subscribe; the context is not iterated. */
+static inline void
+await_subscribers (AviDevice  *device,
+                   const char *topic,
+                   guint       n)
+{
+  g_autoptr(GError) error = NULL;
+
+  avi_device_wait_for_subscribers (device, topic, n, NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* Counts emissions of any signal: connect it swapped, to a guint. */
+static inline void
+count (guint *n)
+{
+  (*n)++;
+}

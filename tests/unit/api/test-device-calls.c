@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+typedef struct
+{
+  GAsyncResult *result; /* NULL until the call has completed */
+  GThread      *thread;
+} Outcome;
+
+static void
+on_done (GObject      *source,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  Outcome *outcome = user_data;
+
+  g_assert_null (outcome->result);
+  outcome->result = g_object_ref (result);
+  outcome->thread = g_thread_self ();
+}
+
+static void
+outcome_clear (Outcome *outcome)
+{
+  g_clear_object (&outcome->result);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Outcome, outcome_clear)
+
+/* A port of the loopback interface at which nobody listens. */
+static guint16
+closed_port (void)
+{
+  g_autoptr(GSocketListener) listener = g_socket_listener_new ();
+  guint16 port = g_socket_listener_add_any_inet_port (listener, NULL, NULL);
+
+  g_socket_listener_close (listener);
+  return port;
+}
+
+/* --- dial --- */
+
+static void
+test_dial (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autofree char *address = first_address (other);
+  g_autofree char *id = avi_device_dup_peer_id (other);
+  g_autoptr(AviPeer) peer = connect_devices (device, other);
+  g_autoptr(AviPeer) again = NULL;
+  g_autoptr(AviPeer) by_id = NULL;
+  g_autoptr(GDateTime) since = NULL;
+  g_auto(GStrv) addresses = NULL;
+  g_auto(GStrv) protocols = NULL;
+  g_autofree char *name = NULL;
+  g_auto(Outcome) outcome = { NULL };
+
+  /* What the peer tells is current, though the context was not iterated. */
+  g_assert_cmpstr (avi_peer_get_id (peer), ==, id);
+  g_assert_true (avi_peer_get_connected (peer));
+  g_assert_true (avi_peer_get_source (peer) & AVI_PEER_SOURCE_DIAL);
+  since = avi_peer_dup_since (peer);
+  g_assert_nonnull (since);
+  addresses = avi_peer_dup_addresses (peer);
+  g_assert_nonnull (addresses[0]);
+  g_assert_null (avi_peer_dup_last_error (peer));
+
+  /* There is one object per peer, and one connection. */
+  again = connect_devices (device, other);
+  g_assert_true (again == peer);
+  by_id = avi_device_dial (device, id, NULL, NULL);
+  g_assert_true (by_id == peer);
+  avi_device_dial_async (device, address, NULL, on_done, &outcome);
+  wait_until (outcome.result != NULL);
+  g_clear_object (&by_id);
+  by_id = avi_device_dial_finish (device, outcome.result, NULL);
+  g_assert_true (by_id == peer);
+
+  /* Identify comes after. */
+  while (name == NULL || !g_str_equal (name, "bedroom"))
+    {
+      g_main_context_iteration (NULL, TRUE);
+      g_free (name);
+      name = avi_peer_dup_name (peer);
+    }
+  protocols = avi_peer_dup_protocols (peer);
+  g_assert_true (g_strv_contains ((const char *const *) protocols, "/ipfs/id/1.0.0"));
+}
+
+static void
+test_dial_refused (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autofree char *address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u", closed_port ());
+  g_autoptr(GError) error = NULL;
+  g_auto(Outcome) outcome = { NULL };
+
+  g_assert_null (avi_device_dial (device, address, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, address));
+
+  g_clear_error (&error);
+  avi_device_dial_async (device, address, NULL, on_done, &outcome);
+  wait_until (outcome.result != NULL);
+  g_assert_null (avi_device_dial_finish (device, outcome.result, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, address));
+}
+
+/* The addresses of localhost are those of a peer whose every address is dead. */
+static void
+test_dial_lists_causes (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  guint16 port = closed_port ();
+  g_autofree char *address = g_strdup_printf ("/dns/localhost/tcp/%u", port);
+  g_autoptr(GResolver) resolver = g_resolver_get_default ();
+  GList *found = g_resolver_lookup_by_name (resolver, "localhost", NULL, NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null (avi_device_dial (device, address, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  for (GList *l = found; l != NULL; l = l->next)
+    {
+      g_autofree char *text = g_inet_address_to_string (l->data);
+      gboolean four = g_inet_address_get_family (l->data) == G_SOCKET_FAMILY_IPV4;
+      g_autofree char *each = g_strdup_printf ("/ip%c/%s/tcp/%u", four ? '4' : '6', text, port);
+      const char *at = strstr (error->message, each);
+
+      g_test_message ("%s: %s", each, error->message);
+      g_assert_nonnull (at);
+      g_assert_cmpint (at[strlen (each)], ==, ':');
+    }
+  g_resolver_free_addresses (found);
+}
+
+static void
+test_dial_nonsense (void)
+{
+  const char *const targets[] = { "", "kitchen", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/5", "/ip4/1/tcp/1", "\xff",
+                                  "/ip4/127.0.0.1/tcp/1/p2p/nobody" };
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviIdentity) unknown = avi_identity_generate ();
+  g_autofree char *own = avi_device_dup_peer_id (device);
+  g_autoptr(GError) error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
+    {
+      g_assert_null (avi_device_dial (device, targets[i], NULL, &error));
+      g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+      g_clear_error (&error);
+    }
+  g_assert_null (avi_device_dial (device, avi_identity_get_peer_id (unknown), NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  /* Oneself is no peer. */
+  g_assert_null (avi_device_dial (device, own, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+}
+
+static void
+test_dial_other (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autoptr(AviIdentity) expected = avi_identity_generate ();
+  g_autofree char *address = first_address (other);
+  g_autofree char *id = avi_device_dup_peer_id (other);
+  g_autofree char *wrong = NULL;
+  g_autoptr(GError) error = NULL;
+
+  *strstr (address, "/p2p/") = '\0';
+  wrong = g_strdup_printf ("%s/p2p/%s", address, avi_identity_get_peer_id (expected));
+  g_assert_null (avi_device_dial (device, wrong, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_SECURITY);
+  g_assert_nonnull (strstr (error->message, id));
+}
+
+/* --- the states in which calls fail --- */
+
+static void
+test_not_running (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null (avi_device_dial (device, "/ip4/127.0.0.1/tcp/1", NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING);
+  g_clear_error (&error);
+  g_assert_cmpint (avi_device_publish_text (device, "x", "y", &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING);
+  g_clear_error (&error);
+  g_assert_false (avi_device_wait_for_subscribers (device, "x", 1, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING);
+  avi_device_discover (device);
+}
+
+static void
+test_stop_ends_calls (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(GError) error = NULL;
+  g_auto(Outcome) waiting = { NULL };
+  g_auto(Outcome) stopping = { NULL };
+
+  avi_device_wait_for_subscribers_async (device, "x", 1, NULL, on_done, &waiting);
+  avi_device_stop_async (device, NULL, on_done, &stopping);
+  wait_until (stopping.result != NULL);
+  /* What happened first was told first. */
+  g_assert_nonnull (waiting.result);
+  g_assert_true (avi_device_stop_finish (device, stopping.result, NULL));
+  g_assert_false (avi_device_wait_for_subscribers_finish (device, waiting.result, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+}
+
+/* --- cancellation --- */
+
+typedef void (*BeginFunc) (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+
+static void
+begin_start (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  avi_device_start_async (device, cancellable, callback, data);
+}
+
+static void
+begin_stop (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  avi_device_stop_async (device, cancellable, callback, data);
+}
+
+/* TEST-NET-1: leads nowhere, and where it is refused at once, that is an answer, too. */
+static void
+begin_dial (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  avi_device_dial_async (device, "/ip4/127.0.0.1/tcp/1", cancellable, callback, data);
+}
+
+static void
+begin_publish (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr(GBytes) bytes = g_bytes_new_static ("x", 1);
+
+  avi_device_publish_async (device, "x", bytes, AVI_PUBLISH_LOCAL, cancellable, callback, data);
+}
+
+static void
+begin_wait (AviDevice *device, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  avi_device_wait_for_subscribers_async (device, "x", 1, cancellable, callback, data);
+}
+
+static const BeginFunc begin_funcs[] = { begin_start, begin_stop, begin_dial, begin_publish, begin_wait };
+
+static void
+on_cancelled_too (GObject      *source,
+                  GAsyncResult *result,
+                  gpointer      user_data)
+{
+  guint *n = user_data;
+
+  g_assert_true (g_task_is_valid (result, source));
+  (*n)++;
+}
+
+/* Each call, cancelled before it begins, right after, and a little later; each ends once. */
+static void
+test_cancelled (void)
+{
+  guint n_begun = 0, n_ended = 0;
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+
+  for (guint i = 0; i < G_N_ELEMENTS (begin_funcs); i++)
+    for (guint when = 0; when < 3; when++)
+      {
+        g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+
+        if (begin_funcs[i] != begin_start)
+          g_assert_true (avi_device_start (device, NULL, NULL));
+        if (when == 0)
+          g_cancellable_cancel (cancellable);
+        begin_funcs[i] (device, cancellable, on_cancelled_too, &n_ended);
+        n_begun++;
+        if (when == 2)
+          g_main_context_iteration (NULL, FALSE);
+        g_cancellable_cancel (cancellable);
+        wait_until (n_ended == n_begun);
+      }
+  stop_device (device);
+  settle ();
+  g_assert_cmpuint (n_ended, ==, n_begun);
+}
+
+/* Nobody waits for these, neither for the device: it ends when the calls have. */
+static void
+test_abandoned (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (begin_funcs); i++)
+    for (guint cancel = 0; cancel < 2; cancel++)
+      {
+        g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+        AviDevice *device = begin_funcs[i] == begin_start ? new_device ("kitchen") : start_device ("kitchen");
+
+        g_object_add_weak_pointer (G_OBJECT (device), (gpointer *) &device);
+        begin_funcs[i] (device, cancellable, NULL, NULL);
+        g_object_unref (device);
+        if (cancel || begin_funcs[i] == begin_wait)
+          g_cancellable_cancel (cancellable);
+        wait_until (device == NULL);
+      }
+}
+
+static gpointer
+cancel_soon (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+static void
+test_cancelled_sync (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr(GError) error = NULL;
+      GThread *thread = g_thread_new (NULL, cancel_soon, cancellable);
+
+      g_assert_false (avi_device_wait_for_subscribers (device, "x", 1, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_thread_join (thread);
+    }
+}
+
+static void
+test_start_cancelled (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (avi_device_start (device, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
+  /* A stop that is cancelled is a stop all the same. */
+  g_assert_true (avi_device_start (device, NULL, NULL));
+  g_assert_true (avi_device_stop (device, cancellable, NULL));
+  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
+}
+
+/* --- threads --- */
+
+typedef struct
+{
+  AviDevice *device;
+  AviDevice *other;
+  char      *address;
+  guint      number;
+} Work;
+
+/* Everything, from any thread. */
+static gpointer
+work (gpointer data)
+{
+  Work *self = data;
+  g_autofree char *topic = g_strdup_printf ("topic/%u", self->number);
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr(AviSubscription) subscription = avi_device_subscribe (self->device, topic, NULL);
+      g_autoptr(AviPeer) peer = avi_device_dial (self->device, self->address, NULL, NULL);
+      g_autoptr(GVariant) statistics = avi_device_get_statistics (self->device);
+      g_auto(GStrv) addresses = avi_device_dup_addresses (self->device);
+      g_autofree char *name = NULL;
+
+      g_assert_nonnull (subscription);
+      g_assert_nonnull (peer);
+      name = avi_peer_dup_name (peer);
+      g_assert_cmpint (avi_device_publish_text (self->device, topic, "text", NULL), >=, 0);
+      avi_subscription_set_max_queued (subscription, 1 + i);
+      avi_device_discover (self->device);
+      avi_subscription_cancel (subscription);
+    }
+  return NULL;
+}
+
+static void
+test_ten_threads (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autofree char *address = first_address (other);
+  GThread *threads[10];
+  Work works[G_N_ELEMENTS (threads)];
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    {
+      works[i] = (Work) { device, other, address, i };
+      threads[i] = g_thread_new (NULL, work, &works[i]);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  settle ();
+  stop_device (device);
+  settle ();
+}
+
+typedef struct
+{
+  AviDevice *device;
+  Outcome    outcome;
+} Elsewhere;
+
+/* The completion comes in this thread, though nobody iterates the device's context. */
+static gpointer
+call_elsewhere (gpointer data)
+{
+  Elsewhere *self = data;
+  g_autoptr(GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  avi_device_start_async (self->device, NULL, on_done, &self->outcome);
+  while (self->outcome.result == NULL)
+    g_main_context_iteration (context, TRUE);
+  g_assert_true (self->outcome.thread == g_thread_self ());
+  g_assert_true (avi_device_start_finish (self->device, self->outcome.result, NULL));
+  outcome_clear (&self->outcome);
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static void
+test_other_context (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  Elsewhere elsewhere = { .device = device };
+
+  g_thread_join (g_thread_new (NULL, call_elsewhere, &elsewhere));
+  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_RUNNING);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/device-calls/dial gives the one object of a peer, whose properties are current", test_dial);
+  g_test_add_func ("/device-calls/dial names the address that refuses", test_dial_refused);
+  g_test_add_func ("/device-calls/dial lists every address with its cause", test_dial_lists_causes);
+  g_test_add_func ("/device-calls/dial refuses nonsense, strangers and oneself", test_dial_nonsense);
+  g_test_add_func ("/device-calls/dial refuses a peer that is another one than asked for", test_dial_other);
+  g_test_add_func ("/device-calls/calls of a device that does not run say so", test_not_running);
+  g_test_add_func ("/device-calls/stop ends calls in flight before it completes", test_stop_ends_calls);
+  g_test_add_func ("/device-calls/every asynchronous call can be cancelled at any time", test_cancelled);
+  g_test_add_func ("/device-calls/every asynchronous call can be abandoned", test_abandoned);
+  g_test_add_func ("/device-calls/a synchronous call can be cancelled from another thread", test_cancelled_sync);
+  g_test_add_func ("/device-calls/a start that was cancelled before does not begin", test_start_cancelled);
+  g_test_add_func ("/device-calls/ten threads may use one device", test_ten_threads);
+  g_test_add_func ("/device-calls/a call completes in its caller's context", test_other_context);
+  return g_test_run ();
+}
