@@ -37,6 +37,7 @@ import (
 const (
 	maxMessage  = 1 << 20
 	maxShown    = 256
+	maxQueued   = 4096 // messages; of its own accord it drops what comes while 32 wait
 	dialTimeout = 10 * time.Second
 )
 
@@ -157,7 +158,12 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 	if o.floodsub {
 		start = pubsub.NewFloodSub
 	}
-	n.pubsub, err = start(ctx, h, pubsub.WithMaxMessageSize(maxMessage+4096))
+	n.pubsub, err = start(ctx, h,
+		pubsub.WithMaxMessageSize(maxMessage+4096),
+		pubsub.WithPeerOutboundQueueSize(maxQueued),
+		pubsub.WithValidateQueueSize(maxQueued),
+		pubsub.WithValidateWorkers(1), // several change the order of messages
+	)
 	return n, err
 }
 
@@ -289,7 +295,7 @@ func (n *node) subscribe(name string) error {
 	if err != nil || n.heard[name] != nil {
 		return err
 	}
-	subscription, err := topic.Subscribe()
+	subscription, err := topic.Subscribe(pubsub.WithBufferSize(maxQueued))
 	if err != nil {
 		return err
 	}
