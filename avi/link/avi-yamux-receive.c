@@ -20,8 +20,8 @@ avi_yamux_is_ours (AviYamux *self,
   return (id & 1) == (self->config.initiator ? 1 : 0);
 }
 
-/* DATA of no open stream. It may have been under way when we reset the stream, but not more of it
- * than that stream had credit left. */
+/* A frame of no open stream. DATA may have been under way when we reset the stream, but not more of it
+ * than that stream had credit left; what has no payload costs nothing. */
 static void
 avi_yamux_on_stray (AviYamux            *self,
                     const AviYamuxFrame *frame)
