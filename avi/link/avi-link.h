@@ -43,7 +43,7 @@ typedef struct
 
 typedef enum
 {
-  AVI_LINK_EVENT_ESTABLISHED, /* key: (transfer none) the peer's identity */
+  AVI_LINK_EVENT_ESTABLISHED, /* the peer is proven, the muxer agreed. key: (transfer none) its identity */
   AVI_LINK_EVENT_STREAM,      /* the peer opened a stream, and protocol is agreed */
   AVI_LINK_EVENT_AGREED,      /* the peer took protocol on a stream of ours */
   AVI_LINK_EVENT_REFUSED,     /* it took none of those offered; the stream is gone */
