@@ -224,6 +224,22 @@ puppet_step (Puppet *self)
 }
 
 void
+puppets_step (Puppet **puppets)
+{
+  struct pollfd wait[8] = { { .fd = -1 } };
+  nfds_t n = 0;
+
+  for (; puppets[n] != NULL; n++)
+    {
+      puppet_step (puppets[n]);
+      wait[n] = (struct pollfd) { .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
+    }
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  poll (wait, n, 2);
+}
+
+void
 puppets_run (Puppet **puppets,
              gboolean (*done) (gpointer data),
              gpointer  data)
@@ -232,17 +248,7 @@ puppets_run (Puppet **puppets,
 
   while (!done (data))
     {
-      struct pollfd wait[8] = { { .fd = -1 } };
-      nfds_t n = 0;
-
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-      for (; puppets[n] != NULL; n++)
-        {
-          puppet_step (puppets[n]);
-          wait[n] = (struct pollfd) { .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
-        }
-      while (g_main_context_iteration (NULL, FALSE))
-        ;
-      poll (wait, n, 2);
+      puppets_step (puppets);
     }
 }

@@ -28,6 +28,9 @@ guint    puppet_get_n_identified (Puppet *self);  /* how often it was asked who 
  * the test after ten seconds. */
 void     puppets_run       (Puppet **puppets, gboolean (*done) (gpointer data), gpointer data);
 
+/* One turn of that: a few milliseconds at most. */
+void     puppets_step      (Puppet **puppets);
+
 int      puppet_listen     (guint16 *port);
 
 G_END_DECLS
