@@ -36,8 +36,9 @@ typedef struct
   const char *const *protocols;    /* that the peer may open streams for; NULL-terminated or NULL; borrowed */
   gboolean           early_muxer;  /* take part in early muxer negotiation */
   AviYamuxConfig     yamux;        /* its initiator is set by the link */
-  gint64             handshake_timeout; /* µs from creation to ESTABLISHED; 0: 10 s */
-  gint64             negotiation_timeout; /* µs, of a stream's protocol; 0: 10 s */
+  gint64             handshake_timeout;   /* µs from creation to ESTABLISHED; 0: 10 s. The error names the stage:
+                                             security negotiation, Noise handshake or muxer negotiation */
+  gint64             negotiation_timeout; /* µs, of a stream's protocol; 0: 10 s. The stream is then reset */
   AviRandom         *random;
 } AviLinkConfig;
 
