@@ -31,6 +31,7 @@ struct _AviCore
   gsize       publishing_bytes;
 
   GPtrArray   *start_calls;  /* of AviCall: who waits for the start under way */
+  GError      *start_failure; /* what they will be told */
   GPtrArray   *stop_calls;   /* likewise for the stop */
   gboolean     stop_asked;   /* while starting */
   AviSettings *next_start;   /* a start that came while stopping */
@@ -444,19 +445,20 @@ gboolean
 avi_core_started (AviCore *self,
                   GError  *error)
 {
-  g_autoptr(GError) failure = error;
   gboolean go_on;
 
   avi_lock (&self->lock);
-  go_on = failure == NULL && !self->stop_asked;
+  go_on = error == NULL && !self->stop_asked;
   if (go_on)
     {
       avi_core_set_state_locked (self, AVI_CORE_RUNNING);
       avi_core_push (self, avi_event_new (AVI_EVENT_STARTED));
+      avi_core_answer_all (self, g_steal_pointer (&self->start_calls), NULL);
     }
-  else if (failure == NULL)
-    failure = g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The device was stopped while it started");
-  avi_core_answer_all (self, g_steal_pointer (&self->start_calls), failure);
+  else
+    /* Told once the device is stopped, so that whoever is told finds it so. */
+    self->start_failure = error != NULL ? error
+                                        : g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The device was stopped while it started");
   avi_unlock (&self->lock);
   return go_on;
 }
@@ -499,6 +501,8 @@ avi_core_stopped (AviCore *self,
       avi_core_push (self, event);
     }
   g_clear_error (&error);
+  avi_core_answer_all (self, g_steal_pointer (&self->start_calls), self->start_failure);
+  g_clear_error (&self->start_failure);
   avi_core_answer_all (self, g_steal_pointer (&self->stop_calls), NULL);
   if (self->next_start != NULL)
     {
