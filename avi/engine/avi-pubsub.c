@@ -99,7 +99,16 @@ avi_output_gone (AviStreamOwner *owner,
   g_free (self);
 }
 
+/* A queue that was full while the protocol was negotiated is told of by this, not by WRITABLE. */
+static void
+avi_output_agreed (AviStreamOwner *owner,
+                   const char     *protocol)
+{
+  avi_output_writable (owner);
+}
+
 static const AviStreamHandler output_handler = {
+  .agreed = avi_output_agreed,
   .data = avi_output_data,
   .writable = avi_output_writable,
   .gone = avi_output_gone,
