@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What must hold of a router after whatever was done to it: its tables agree with each other, and no
+ * limit is passed. For unit tests, simulations and the fuzz target.
+ */
+#pragma once
+
+#include "protocols/gossipsub/avi-gossipsub-private.h"
+
+static inline void
+gossipsub_check_member (AviGossipsub *router, AviGossipsubMember *member)
+{
+  AviGossipsubTopic *topic = member->topic;
+
+  g_assert_true (g_hash_table_contains (router->topics, topic));
+  g_assert_true (g_hash_table_lookup (router->peers, &member->peer->id) == member->peer);
+  g_assert_true (g_hash_table_lookup (member->peer->members, topic) == member);
+  g_assert_true (topic->members->pdata[member->index] == member);
+  if (member->place != AVI_MEMBER_OUTSIDE)
+    g_assert_true (avi_gossipsub_peer_has_mesh (member->peer) && member->subscribed);
+  if (member->place == AVI_MEMBER_MESH)
+    g_assert_true (topic->subscribed);
+  if (member->place == AVI_MEMBER_FANOUT)
+    g_assert_true (!topic->subscribed && topic->fanout_until != 0);
+  if (!member->subscribed)
+    g_assert_cmpint (member->backoff_until, !=, 0);
+}
+
+static inline void
+gossipsub_check_topic (AviGossipsub *router, AviGossipsubTopic *topic)
+{
+  guint n_placed[AVI_MEMBER_N_PLACES] = { 0 };
+  guint n_subscribers = 0;
+
+  g_assert_false (avi_gossipsub_topic_is_unused (topic));
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+
+      g_assert_true (member->topic == topic);
+      gossipsub_check_member (router, member);
+      n_placed[member->place]++;
+      n_subscribers += member->subscribed;
+    }
+  g_assert_cmpuint (n_subscribers, ==, topic->n_subscribers);
+  g_assert_true (memcmp (n_placed, topic->n_placed, sizeof n_placed) == 0);
+  if (topic->fanout_until != 0)
+    g_assert_false (topic->subscribed);
+}
+
+static inline gsize
+gossipsub_count_queue (AviRpcQueue *queue)
+{
+  gsize bytes = 0;
+
+  for (guint i = queue->first_message; i < queue->messages->len; i++)
+    bytes += avi_gossip_message_get_cost (queue->messages->pdata[i]);
+  for (GList *link = queue->gossip.head; link != NULL; link = link->next)
+    bytes += g_bytes_get_size (link->data);
+  return bytes;
+}
+
+static inline void
+gossipsub_check_peer (AviGossipsub *router, AviGossipsubPeer *peer)
+{
+  gboolean linked = g_queue_link_index (&router->sending, &peer->sending) >= 0;
+
+  g_assert_cmpuint (g_hash_table_size (peer->members), <=, router->max_topics);
+  g_assert_cmpuint (peer->queue.bytes, <=, router->max_queue);
+  g_assert_cmpuint (peer->queue.bytes, ==, gossipsub_count_queue (&peer->queue));
+  g_assert_cmpuint (peer->ids_asked_of_it, <=, AVI_GOSSIPSUB_MAX_IDS);
+  g_assert_cmpuint (peer->ids_asked_by_it, <=, AVI_GOSSIPSUB_MAX_IDS);
+  g_assert_true (peer->is_sending == linked);
+  g_assert_true (linked == (peer->ready && !avi_rpc_queue_is_empty (&peer->queue)));
+}
+
+static inline void
+gossipsub_check (AviGossipsub *router)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint n_members = 0;
+  guint n_ours = 0;
+
+  g_hash_table_iter_init (&iter, router->topics);
+  while (g_hash_table_iter_next (&iter, &value, NULL))
+    {
+      gossipsub_check_topic (router, value);
+      n_members += ((AviGossipsubTopic *) value)->members->len;
+      n_ours += ((AviGossipsubTopic *) value)->subscribed;
+    }
+  g_assert_cmpuint (n_ours, ==, router->n_subscriptions);
+  g_assert_cmpuint (n_ours, <=, AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS);
+  g_assert_cmpuint (g_hash_table_size (router->topics), <=, AVI_GOSSIPSUB_MAX_ALL_TOPICS + n_ours);
+
+  g_hash_table_iter_init (&iter, router->peers);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      gossipsub_check_peer (router, value);
+      n_members -= g_hash_table_size (((AviGossipsubPeer *) value)->members);
+    }
+  g_assert_cmpuint (n_members, ==, 0);
+  g_assert_cmpuint (router->sending.length, <=, g_hash_table_size (router->peers));
+
+  g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);
+  g_assert_cmpuint (avi_message_cache_get_bytes (router->cache), <=, AVI_GOSSIPSUB_CACHE_BYTES);
+  g_assert_cmpuint (avi_verifications_get_size (router->verifications), <=, AVI_GOSSIPSUB_MAX_CHECKS);
+  g_assert_cmpuint (avi_promises_get_size (router->promises), <=, AVI_GOSSIPSUB_MAX_PROMISES);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "gossipsub-fixture.h"
+#include "protocols/gossipsub/avi-message-cache.h"
+
+#define WINDOWS  5
+#define GOSSIP   3
+#define NO_LIMIT (1024 * 1024)
+
+static AviGossipMessage *
+make (const char *topic, guint64 n)
+{
+  g_autoptr(GBytes) raw = gossip_sign (1, topic, "hello", n);
+  AviGossipFields fields;
+
+  g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
+  return avi_gossip_message_new (&fields, (AviMessageId) { n, n });
+}
+
+static void
+put (AviMessageCache *cache, const char *topic, guint64 n)
+{
+  g_autoptr(AviGossipMessage) message = make (topic, n);
+
+  avi_message_cache_put (cache, message);
+}
+
+static gboolean
+holds (AviMessageCache *cache, guint64 n)
+{
+  AviMessageId id = { n, n };
+
+  return avi_message_cache_get_for (cache, &id, n, G_MAXUINT) != NULL;
+}
+
+static guint
+count (AviMessageCache *cache, const char *topic)
+{
+  g_autoptr(GPtrArray) messages = g_ptr_array_new ();
+
+  avi_message_cache_list (cache, AVI_SPAN_STRING (topic), messages);
+  return messages->len;
+}
+
+static void
+test_windows (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+
+  put (cache, "a", 1);
+  for (guint shifts = 0; shifts < WINDOWS; shifts++)
+    {
+      g_assert_true (holds (cache, 1));
+      g_assert_cmpuint (count (cache, "a"), ==, shifts < GOSSIP ? 1 : 0);
+      avi_message_cache_shift (cache);
+    }
+  g_assert_false (holds (cache, 1));
+  g_assert_cmpuint (avi_message_cache_get_bytes (cache), ==, 0);
+}
+
+static void
+test_topics (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+
+  put (cache, "a", 1);
+  put (cache, "b", 2);
+  put (cache, "a", 3);
+  put (cache, "a", 3);
+  g_assert_cmpuint (count (cache, "a"), ==, 2);
+  g_assert_cmpuint (count (cache, "b"), ==, 1);
+  g_assert_cmpuint (count (cache, "c"), ==, 0);
+  g_assert_cmpuint (avi_message_cache_get_size (cache), ==, 3);
+  avi_message_cache_clear (cache);
+  g_assert_cmpuint (count (cache, "a"), ==, 0);
+}
+
+static void
+test_answers (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+  AviMessageId id = { 1, 1 };
+
+  put (cache, "a", 1);
+  for (guint times = 0; times < 3; times++)
+    for (guint64 peer = 10; peer < 15; peer++)
+      g_assert_nonnull (avi_message_cache_get_for (cache, &id, peer, 3));
+  g_assert_null (avi_message_cache_get_for (cache, &id, 10, 3));
+  g_assert_nonnull (avi_message_cache_get_for (cache, &id, 15, 3));
+}
+
+static void
+test_bytes (void)
+{
+  g_autoptr(AviGossipMessage) one = make ("a", 1000);
+  gsize room = 10 * avi_gossip_message_get_cost (one);
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, room);
+  g_autoptr(AviMessageCache) tiny = avi_message_cache_new (WINDOWS, GOSSIP, room / 11);
+
+  for (guint64 n = 1; n <= 100; n++)
+    {
+      put (cache, "a", n);
+      g_assert_cmpuint (avi_message_cache_get_bytes (cache), <=, room);
+    }
+  g_assert_true (holds (cache, 91) && !holds (cache, 90));
+
+  avi_message_cache_put (tiny, one);
+  g_assert_cmpuint (avi_message_cache_get_size (tiny), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/message-cache/a message is gossiped about for 3 windows and held for 5", test_windows);
+  g_test_add_func ("/message-cache/messages are listed by topic, each once", test_topics);
+  g_test_add_func ("/message-cache/a peer is given a message so many times only", test_answers);
+  g_test_add_func ("/message-cache/the oldest go where bytes run out", test_bytes);
+  return g_test_run ();
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "gossipsub-fixture.h"
+#include "protocols/gossipsub/avi-rpc-queue.h"
+#include "protocols/gossipsub/avi-rpc.h"
+
+#define NO_LIMIT (64 * 1024 * 1024)
+
+typedef struct
+{
+  AviRpcQueue queue;
+  Gossip      notes; /* for what it writes down only */
+  guint64     dropped;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer limit)
+{
+  avi_rpc_queue_init (&f->queue, limit != NULL ? GPOINTER_TO_SIZE (limit) : NO_LIMIT);
+  f->notes.sent = g_ptr_array_new_with_free_func (g_free);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  avi_rpc_queue_clear (&f->queue);
+  g_ptr_array_unref (f->notes.sent);
+}
+
+static AviGossipMessage *
+make (gsize size)
+{
+  g_autofree char *text = g_strnfill (size, 'x');
+  g_autoptr(GBytes) raw = gossip_sign (1, "chat", text, 1);
+  AviGossipFields fields;
+
+  g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
+  return avi_gossip_message_new (&fields, (AviMessageId) { 1, 1 });
+}
+
+static gboolean
+push_message (Fixture *f, gsize size)
+{
+  g_autoptr(AviGossipMessage) message = make (size);
+
+  return avi_rpc_queue_message (&f->queue, message, &f->dropped);
+}
+
+static gboolean
+push_gossip (Fixture *f, gsize size)
+{
+  g_autofree char *id = g_strnfill (size, 'x');
+  g_autoptr(GByteArray) iwant = g_byte_array_new ();
+  g_autoptr(GByteArray) fields = g_byte_array_new ();
+
+  avi_rpc_put_bytes (iwant, AVI_IWANT_ID, AVI_SPAN_STRING (id));
+  avi_rpc_put_bytes (fields, AVI_CONTROL_IWANT, AVI_SPAN (iwant->data, iwant->len));
+  return avi_rpc_queue_gossip (&f->queue, AVI_SPAN (fields->data, fields->len));
+}
+
+/* One RPC; FALSE: there is none. */
+static gboolean
+pop (Fixture *f)
+{
+  g_autoptr(GBytes) rpc = avi_rpc_queue_pop (&f->queue);
+
+  if (rpc == NULL)
+    return FALSE;
+  gossip_note_rpc (&f->notes, 1, rpc);
+  return TRUE;
+}
+
+static void
+pop_all (Fixture *f)
+{
+  while (pop (f))
+    ;
+  g_assert_true (avi_rpc_queue_is_empty (&f->queue));
+  g_assert_cmpuint (f->queue.bytes, ==, 0);
+}
+
+static void
+with_topic (Fixture *f, const char *name, void (*verb) (AviRpcQueue *queue, GRefString *topic))
+{
+  GRefString *topic = g_ref_string_new (name);
+
+  verb (&f->queue, topic);
+  g_ref_string_release (topic);
+}
+
+static void
+subscribe (AviRpcQueue *queue, GRefString *topic)
+{
+  avi_rpc_queue_subscribe (queue, topic, TRUE);
+}
+
+static void
+unsubscribe (AviRpcQueue *queue, GRefString *topic)
+{
+  avi_rpc_queue_subscribe (queue, topic, FALSE);
+}
+
+static void
+prune (AviRpcQueue *queue, GRefString *topic)
+{
+  avi_rpc_queue_prune (queue, topic, 60);
+}
+
+static void
+test_empty (Fixture *f, gconstpointer data)
+{
+  g_assert_true (avi_rpc_queue_is_empty (&f->queue));
+  g_assert_null (avi_rpc_queue_pop (&f->queue));
+}
+
+static void
+test_one_rpc (Fixture *f, gconstpointer data)
+{
+  push_message (f, 3);
+  push_gossip (f, 3);
+  with_topic (f, "chat", subscribe);
+  with_topic (f, "chat", avi_rpc_queue_graft);
+  with_topic (f, "news", prune);
+  push_message (f, 4);
+  pop_all (f);
+  g_assert_cmpuint (f->notes.n_rpcs, ==, 1);
+  gossip_assert_lines (f->notes.sent, "1 graft chat; 1 iwant × 1; 1 message chat: xxx; 1 message chat: xxxx; "
+                                      "1 prune news for 60 s; 1 subscribe chat");
+}
+
+static void
+test_newest_wins (Fixture *f, gconstpointer data)
+{
+  with_topic (f, "a", subscribe);
+  with_topic (f, "a", unsubscribe); /* it was never told: nothing to tell */
+  with_topic (f, "b", subscribe);
+  with_topic (f, "m", avi_rpc_queue_graft);
+  with_topic (f, "m", prune);
+  with_topic (f, "n", prune);
+  with_topic (f, "n", avi_rpc_queue_graft);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 graft n; 1 prune m for 60 s; 1 subscribe b");
+
+  with_topic (f, "b", unsubscribe);
+  with_topic (f, "b", subscribe);
+  g_assert_true (avi_rpc_queue_is_empty (&f->queue));
+  with_topic (f, "b", unsubscribe);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 unsubscribe b");
+}
+
+static void
+test_in_doubt (Fixture *f, gconstpointer data)
+{
+  with_topic (f, "a", avi_rpc_queue_subscribe_again);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 subscribe a");
+
+  with_topic (f, "a", avi_rpc_queue_subscribe_again);
+  with_topic (f, "a", unsubscribe); /* it may have been told */
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 unsubscribe a");
+}
+
+static void
+test_shared (Fixture *f, gconstpointer data)
+{
+  g_autoptr(AviGossipMessage) message = make (100);
+  g_autoptr(GBytes) rpc = NULL;
+
+  avi_rpc_queue_message (&f->queue, message, &f->dropped);
+  rpc = avi_rpc_queue_pop (&f->queue);
+  g_assert_true (rpc == message->rpc);
+}
+
+static void
+test_split (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autofree char *topic = g_strnfill (1000 + i % 3, 'a' + i % 26);
+      g_autofree char *name = g_strdup_printf ("%s%u", topic, i);
+
+      with_topic (f, name, subscribe);
+      with_topic (f, name, avi_rpc_queue_graft);
+      push_message (f, 700);
+      push_gossip (f, 16000);
+    }
+  pop_all (f);
+  g_assert_cmpuint (f->notes.sent->len, ==, 1200);
+  g_assert_cmpuint (f->notes.largest, <=, AVI_RPC_QUEUE_MAX_RPC);
+  g_assert_cmpuint (f->notes.n_rpcs, <, 110);
+}
+
+static void
+test_large_message (Fixture *f, gconstpointer data)
+{
+  push_message (f, 3);
+  push_message (f, 1024 * 1024);
+  push_message (f, 4);
+  with_topic (f, "chat", subscribe);
+
+  g_assert_true (pop (f));
+  gossip_assert_lines (f->notes.sent, "1 message chat: xxx; 1 subscribe chat");
+  g_assert_true (pop (f));
+  gossip_assert_lines (f->notes.sent, "1 message chat: <1048576 bytes>");
+  g_assert_cmpuint (f->notes.largest, <=, AVI_GOSSIPSUB_MAX_RPC);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 message chat: xxxx");
+}
+
+static void
+test_gossip_gives_way (Fixture *f, gconstpointer limit)
+{
+  while (push_gossip (f, 1000))
+    g_assert_cmpuint (f->queue.bytes, <=, GPOINTER_TO_SIZE (limit));
+  g_assert_cmpuint (f->dropped, ==, 0);
+  while (push_message (f, 100))
+    g_assert_cmpuint (f->queue.bytes, <=, GPOINTER_TO_SIZE (limit));
+  g_assert_cmpuint (f->dropped, ==, 9);
+  g_assert_false (push_gossip (f, 1000));
+  with_topic (f, "chat", subscribe); /* state is never refused */
+  pop_all (f);
+  g_assert_true (push_message (f, 100));
+}
+
+/* Messages come out in the order in which they went in, however far the queue moves on. */
+static void
+test_order (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GPtrArray) model = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  guint taken = 0;
+  AviRandom random;
+
+  avi_random_seed (&random, 4);
+  for (guint i = 0; i < 3000; i++)
+    if (avi_random_below (&random, 1500) < 1500 - i / 2)
+      {
+        g_ptr_array_add (model, make (70000 + i % 2));
+        g_assert_true (avi_rpc_queue_message (&f->queue, model->pdata[model->len - 1], &f->dropped));
+      }
+    else
+      {
+        g_autoptr(GBytes) rpc = avi_rpc_queue_pop (&f->queue);
+
+        if (taken < model->len)
+          g_assert_true (rpc == ((AviGossipMessage *) model->pdata[taken++])->rpc);
+      }
+}
+
+#define ADD(path, limit, test) g_test_add ("/rpc-queue/" path, Fixture, GSIZE_TO_POINTER (limit), set_up, test, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("an empty queue gives nothing", 0, test_empty);
+  ADD ("everything fits into one RPC", 0, test_one_rpc);
+  ADD ("of several changes the newest is told", 0, test_newest_wins);
+  ADD ("what may have been lost is told again", 0, test_in_doubt);
+  ADD ("one message alone is sent as it lies", 0, test_shared);
+  ADD ("much is spread over several RPCs", 0, test_split);
+  ADD ("a large message goes alone, in its turn", 0, test_large_message);
+  ADD ("gossip gives way to messages, state to nothing", 10000, test_gossip_gives_way);
+  ADD ("keeps the order of messages", 0, test_order);
+  return g_test_run ();
+}
