@@ -199,11 +199,14 @@ avi_device_source_dispatch (GSource     *source,
   g_source_set_ready_time (source, -1);
   if (took)
     self->first = avi_core_take_events (self->core);
+  /* Without a take the core may hold events whose wake-up was just used up. And before anything is
+   * told: a handler that iterates the context is told the next ones there. */
+  if (!took || (self->first != NULL && self->first->next != NULL))
+    g_source_set_ready_time (source, 0);
   for (guint n = 0; n < BATCH && self->first != NULL; n++)
     if (!avi_device_source_tell_first (self))
       break;
-  /* Without a take the core may hold events whose wake-up was just used up. */
-  if (self->first != NULL || !took)
+  if (self->first != NULL)
     g_source_set_ready_time (source, 0);
   return G_SOURCE_CONTINUE;
 }

@@ -10,8 +10,8 @@
 G_BEGIN_DECLS
 
 AviPeer *avi_peer_new  (AviCore *core, AviPeerInfo *info);
-/* In the device's context: what the engine says of the peer now; notifies what differs from what
- * it said last. */
-void     avi_peer_tell (AviPeer *self, AviPeerInfo *info);
+/* In the device's context: the engine has said something of the peer. Notifies what reads otherwise
+ * than when this was called last. */
+void     avi_peer_tell (AviPeer *self, AviPeerInfo *event);
 
 G_END_DECLS

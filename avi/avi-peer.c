@@ -101,12 +101,22 @@ avi_peer_look (AviPeer  *self,
 
 void
 avi_peer_tell (AviPeer     *self,
-               AviPeerInfo *info)
+               AviPeerInfo *event)
 {
   g_autoptr(AviPeerInfo) before = g_steal_pointer (&self->told);
+  AviPeerInfo *info = avi_core_dup_peer (self->core, &self->peer);
   GObject *object = G_OBJECT (self);
 
-  self->told = avi_peer_info_ref (info);
+  /* What a handler is going to read, which may be newer than the event. */
+  if (info == NULL)
+    {
+      info = avi_peer_info_ref (event);
+      avi_lock (&self->lock);
+      g_clear_pointer (&self->last, avi_peer_info_unref);
+      self->last = avi_peer_info_ref (event);
+      avi_unlock (&self->lock);
+    }
+  self->told = info;
   if (before == info)
     return;
 

@@ -54,7 +54,9 @@ printable (const char *text)
   return g_string_free (out, FALSE);
 }
 
-static void G_GNUC_PRINTF (1, 2)
+static void say (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+static void
 say (const char *format, ...)
 {
   g_autofree char *text = NULL;

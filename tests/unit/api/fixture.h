@@ -9,27 +9,39 @@
 
 #define DEADLINE 20 /* seconds; met only where something is wrong */
 
-static inline gboolean
-on_deadline (gpointer passed)
+typedef struct
 {
-  *(gboolean *) passed = TRUE;
+  const char *where;
+  guint       ticks; /* of 10 ms */
+  guint       source;
+} Wait;
+
+static inline gboolean
+on_tick (gpointer ticks)
+{
+  (*(guint *) ticks)++;
   return G_SOURCE_CONTINUE;
 }
 
-/* Iterates the main context until @condition holds. */
-#define wait_until(condition)                                                     \
-  G_STMT_START                                                                    \
-    {                                                                             \
-      gboolean passed_ = FALSE;                                                   \
-      guint deadline_ = g_timeout_add_seconds (DEADLINE, on_deadline, &passed_);  \
-                                                                                  \
-      while (!(condition) && !passed_)                                            \
-        g_main_context_iteration (NULL, TRUE);                                    \
-      g_source_remove (deadline_);                                                \
-      if (!(condition))                                                           \
-        g_error ("%s:%d: “%s” did not come true", __FILE__, __LINE__, #condition); \
-    }                                                                             \
-  G_STMT_END
+/* Whether to iterate the context once more; ends the test where that was done for too long. */
+static inline gboolean
+keep_waiting (Wait    *self,
+              gboolean come_true)
+{
+  if (self->source == 0)
+    self->source = g_timeout_add (10, on_tick, &self->ticks);
+  if (!come_true && self->ticks < DEADLINE * 100)
+    return TRUE;
+  g_source_remove (self->source);
+  if (!come_true)
+    g_error ("%s did not come true", self->where);
+  return FALSE;
+}
+
+/* Iterates the main context until @condition holds; not everything that it may ask is told there. */
+#define wait_until(condition)                                                                  \
+ for (Wait wait_ = { G_STRLOC ": “" #condition "”" }; keep_waiting (&wait_, (condition));)                             \
+ g_main_context_iteration (NULL, TRUE)
 
 /* Tells what is there to be told. */
 static inline void

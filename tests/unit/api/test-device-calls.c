@@ -138,8 +138,9 @@ test_dial_lists_causes (void)
 static void
 test_dial_nonsense (void)
 {
-  const char *const targets[] = { "", "kitchen", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/5", "/ip4/1/tcp/1", "\xff",
-                                  "/ip4/127.0.0.1/tcp/1/p2p/nobody" };
+  const char *const targets[] = {
+    "", "kitchen", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/5", "/ip4/1/tcp/1", "\xff", "/ip4/127.0.0.1/tcp/1/p2p/nobody"
+  };
   g_autoptr(AviDevice) device = start_device ("kitchen");
   g_autoptr(AviIdentity) unknown = avi_identity_generate ();
   g_autofree char *own = avi_device_dup_peer_id (device);
@@ -280,7 +281,7 @@ test_cancelled (void)
           g_assert_true (avi_device_start (device, NULL, NULL));
         if (when == 0)
           g_cancellable_cancel (cancellable);
-        begin_funcs[i] (device, cancellable, on_cancelled_too, &n_ended);
+        begin_funcs[i](device, cancellable, on_cancelled_too, &n_ended);
         n_begun++;
         if (when == 2)
           g_main_context_iteration (NULL, FALSE);
@@ -303,7 +304,7 @@ test_abandoned (void)
         AviDevice *device = begin_funcs[i] == begin_start ? new_device ("kitchen") : start_device ("kitchen");
 
         g_object_add_weak_pointer (G_OBJECT (device), (gpointer *) &device);
-        begin_funcs[i] (device, cancellable, NULL, NULL);
+        begin_funcs[i](device, cancellable, NULL, NULL);
         g_object_unref (device);
         if (cancel || begin_funcs[i] == begin_wait)
           g_cancellable_cancel (cancellable);

@@ -281,7 +281,7 @@ test_absent_peer (void)
 
   listener = silent_listener (&port);
   address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u/p2p/%s", port, avi_identity_get_peer_id (absent));
-  avi_device_set_bootstrap_peers (device, (const char *const[]) { address, NULL });
+  avi_device_set_bootstrap_peers (device, (const char *const[]){ address, NULL });
   /* Who waits for the peer waits longer than this test may take. */
   g_object_set (device, "dial-timeout", 600000, NULL);
   g_assert_true (avi_device_start (device, NULL, NULL));
@@ -302,7 +302,7 @@ test_port_in_use (void)
   g_signal_connect_swapped (device, "started", G_CALLBACK (count), &n_started);
   listener = silent_listener (&port);
   address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u", port);
-  avi_device_set_listen_addresses (device, (const char *const[]) { address, NULL });
+  avi_device_set_listen_addresses (device, (const char *const[]){ address, NULL });
   g_assert_false (avi_device_start (device, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS);
   g_assert_nonnull (strstr (error->message, address));
@@ -311,7 +311,7 @@ test_port_in_use (void)
   g_assert_cmpuint (n_started, ==, 0);
 
   /* With another address it starts. */
-  avi_device_set_listen_addresses (device, (const char *const[]) { "/ip4/127.0.0.1/tcp/0", NULL });
+  avi_device_set_listen_addresses (device, (const char *const[]){ "/ip4/127.0.0.1/tcp/0", NULL });
   g_clear_error (&error);
   g_assert_true (avi_device_start (device, NULL, &error));
 }
@@ -321,7 +321,8 @@ test_bad_settings (void)
 {
   g_autofree char *long_name = g_strnfill (256, 'x');
   const char *const names[] = { "", long_name, "two\nlines", "\xff" };
-  const char *const listen[] = { "", "127.0.0.1:80", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/1", "/ip4/127.0.0.256/tcp/0" };
+  const char *const listen[] = { "", "127.0.0.1:80", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/1",
+                                 "/ip4/127.0.0.256/tcp/0" };
   const char *const bootstrap[] = { "", "kitchen", "/ip4/127.0.0.1/tcp/1/p2p/nobody" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -337,7 +338,7 @@ test_bad_settings (void)
       g_autoptr(AviDevice) device = new_device ("kitchen");
       g_autoptr(GError) error = NULL;
 
-      avi_device_set_listen_addresses (device, (const char *const[]) { listen[i], NULL });
+      avi_device_set_listen_addresses (device, (const char *const[]){ listen[i], NULL });
       g_assert_false (avi_device_start (device, NULL, &error));
       g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
       g_assert_nonnull (strstr (error->message, listen[i]));
@@ -347,7 +348,7 @@ test_bad_settings (void)
       g_autoptr(AviDevice) device = new_device ("kitchen");
       g_autoptr(GError) error = NULL;
 
-      avi_device_set_bootstrap_peers (device, (const char *const[]) { bootstrap[i], NULL });
+      avi_device_set_bootstrap_peers (device, (const char *const[]){ bootstrap[i], NULL });
       g_assert_false (avi_device_start (device, NULL, &error));
       g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
       g_assert_nonnull (strstr (error->message, bootstrap[i]));
@@ -361,7 +362,7 @@ test_no_listening (void)
   g_autoptr(AviDevice) other = start_device ("bedroom");
   g_autoptr(AviPeer) peer = NULL;
 
-  avi_device_set_listen_addresses (device, (const char *const[]) { NULL });
+  avi_device_set_listen_addresses (device, (const char *const[]){ NULL });
   g_assert_true (avi_device_start (device, NULL, NULL));
   peer = connect_devices (device, other);
   g_assert_true (avi_peer_get_connected (peer));
