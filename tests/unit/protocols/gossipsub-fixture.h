@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "avi-error.h"
 #include "crypto/avi-key.h"
 #include "pubsub.pb-c.h"
@@ -13,7 +15,7 @@
 #include "tests/sim/gossipsub-invariants.h"
 #include "wire/avi-protobuf.h"
 
-#define SECOND G_USEC_PER_SEC
+#define SECOND ((gint64) G_USEC_PER_SEC)
 #define US     0 /* the router itself, where a puppet's number is asked for */
 
 typedef struct
