@@ -36,6 +36,7 @@ typedef struct
   GDataInputStream *input;
   GCancellable     *goodbye; /* cancelled where it is not to be waited for */
   const char       *topic;
+  gboolean          started;
   gboolean          stopping;
 } Node;
 
@@ -97,6 +98,7 @@ on_started (AviDevice *device, Node *self)
   g_autofree char *name = avi_device_dup_node_name (device);
   g_autofree char *event = g_strdup_printf ("started %s", id);
 
+  self->started = TRUE;
   say_addresses (event, device);
   say ("# This is “%s”. Type a line to send it to all who listen to “%s”; /peers lists them, /quit ends.", name,
        self->topic);
@@ -105,7 +107,7 @@ on_started (AviDevice *device, Node *self)
 static void
 on_addresses (AviDevice *device, GParamSpec *pspec, Node *self)
 {
-  if (avi_device_get_state (device) == AVI_DEVICE_STATE_RUNNING)
+  if (self->started && !self->stopping)
     say_addresses ("addresses", device);
 }
 
@@ -228,14 +230,15 @@ static void
 list_peers (Node *self)
 {
   GListModel *peers = avi_device_get_peers (self->device);
+  guint n = g_list_model_get_n_items (peers);
 
-  for (guint i = 0; i < g_list_model_get_n_items (peers); i++)
+  for (guint i = 0; i < n; i++)
     {
       g_autoptr(AviPeer) peer = g_list_model_get_item (peers, i);
 
       say_peer ("peer", peer, avi_peer_get_connected (peer) ? " connected" : " known");
     }
-  say ("# %u peers", g_list_model_get_n_items (peers));
+  say ("# %u %s", n, n == 1 ? "peer" : "peers");
 }
 
 static void

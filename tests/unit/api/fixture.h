@@ -38,10 +38,12 @@ keep_waiting (Wait    *self,
   return FALSE;
 }
 
-/* Iterates the main context until @condition holds; not everything that it may ask is told there. */
-#define wait_until(condition)                                                                  \
- for (Wait wait_ = { G_STRLOC ": “" #condition "”" }; keep_waiting (&wait_, (condition));)                             \
- g_main_context_iteration (NULL, TRUE)
+/* Iterates the main context until @condition holds, which may be more than the context tells of. */
+/* clang-format off */
+#define wait_until(condition)                                                       \
+  for (Wait wait_ = { G_STRLOC ": " #condition }; keep_waiting (&wait_, (condition));) \
+    g_main_context_iteration (NULL, TRUE)
+/* clang-format on */
 
 /* Tells what is there to be told. */
 static inline void
