@@ -349,7 +349,7 @@ avi_swarm_pong (AviSwarm      *self,
       avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
     }
   else
-    avi_swarm_tell (self, entry, AVI_EVENT_CALL);
+    avi_swarm_tell_nobody (self, entry);
 }
 
 /* --- a connection goes --- */

@@ -20,8 +20,10 @@ struct _AviSwarm
 
 /* NULL where the table is full of connected peers. */
 AviPeerEntry *avi_swarm_ensure     (AviSwarm *self, const AviPeerId *peer);
-/* Puts the entry's state into the snapshot and, unless @event is AVI_EVENT_CALL, tells it. */
+/* Puts the entry's state into the snapshot, and tells the program. */
 void          avi_swarm_tell       (AviSwarm *self, AviPeerEntry *entry, AviEventType event);
+/* The same for what is not worth waking a program. */
+void          avi_swarm_tell_nobody (AviSwarm *self, AviPeerEntry *entry);
 /* Forgets the entry if nothing is known that could lead to the peer again. */
 void          avi_swarm_forget_if_lost (AviSwarm *self, AviPeerEntry *entry);
 

@@ -46,8 +46,16 @@ avi_swarm_tell (AviSwarm     *self,
   g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (entry);
 
   avi_core_set_peer (self->engine->core, info);
-  if (event != AVI_EVENT_CALL)
-    avi_core_push (self->engine->core, avi_event_new_for_peer (event, info));
+  avi_core_push (self->engine->core, avi_event_new_for_peer (event, info));
+}
+
+void
+avi_swarm_tell_nobody (AviSwarm     *self,
+                       AviPeerEntry *entry)
+{
+  g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (entry);
+
+  avi_core_set_peer (self->engine->core, info);
 }
 
 static void
