@@ -207,7 +207,7 @@ avi_gossipsub_wake (AviGossipsub *self, gint64 now)
 void
 avi_gossipsub_heartbeat (AviGossipsub *self, gint64 now)
 {
-  self->statistics.broken_promises += avi_promises_expire (self->promises, now);
+  self->statistics.broken_promises += avi_promises_heartbeat (self->promises, now);
   avi_gossipsub_heartbeat_peers (self);
   avi_gossipsub_heartbeat_topics (self, now);
   if (g_hash_table_size (self->peers) == 0)

@@ -285,7 +285,8 @@ avi_gossipsub_peer_unsubscribes (AviGossipsub *self, AviGossipsubPeer *peer, Avi
 }
 
 gboolean
-avi_gossipsub_receive_subscription (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
+avi_gossipsub_receive_subscription (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now,
+                                    GError **error)
 {
   AviRpcReader reader = avi_rpc_reader_init (bytes);
   AviSpan topic = AVI_SPAN_EMPTY;

@@ -89,7 +89,8 @@ void                avi_gossipsub_send_gossip   (AviGossipsub *self, AviGossipsu
 
 /* Into the mesh, and out of it with a back-off in seconds; the peer is told. */
 void                avi_gossipsub_graft         (AviGossipsub *self, AviGossipsubMember *member);
-void                avi_gossipsub_prune         (AviGossipsub *self, AviGossipsubMember *member, guint backoff, gint64 now);
+void                avi_gossipsub_prune         (AviGossipsub *self, AviGossipsubMember *member, guint backoff,
+                                                 gint64 now);
 
 /* -membership.c */
 /* Known from now on, be it only by what it says. */

@@ -265,7 +265,8 @@ avi_gossipsub_receive (AviGossipsub *self, const AviPeerId *id, AviSpan rpc, gin
 
   if (rpc.len > AVI_GOSSIPSUB_MAX_RPC)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "An RPC has %" G_GSIZE_FORMAT " bytes, where at most %d are allowed",
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "An RPC has %" G_GSIZE_FORMAT " bytes, where at most %d are allowed",
                    rpc.len, AVI_GOSSIPSUB_MAX_RPC);
       return FALSE;
     }

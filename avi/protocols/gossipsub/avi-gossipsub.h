@@ -109,7 +109,8 @@ gboolean avi_gossipsub_is_busy  (AviGossipsub *self);
 /* @protocol: the one agreed on our stream to the peer. @agent: its agentVersion or NULL, a hint at
  * the family of its message ids until its own IHAVEs show it; until one or the other is known the
  * peer gets no IHAVE. Our subscriptions are sent. A peer that was added already is replaced whole. */
-void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent, gint64 now);
+void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, const char *protocol, const char *agent,
+                                    gint64 now);
 /* Our stream to the peer is another one now, to the same running program: what is known of its
  * subscriptions and the mesh stays; what the old stream may have lost, our subscriptions and grafts,
  * is sent again. FALSE: the peer is not known. */

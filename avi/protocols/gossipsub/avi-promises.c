@@ -3,15 +3,18 @@
 
 #include "protocols/gossipsub/avi-promises.h"
 
-/* One that does not deliver must not keep a message from us; everybody at once would be a waste. */
+/* One that does not deliver must not keep a message from us; everybody at once would be a waste. So
+ * three peers are asked, and after a heartbeat in vain three more. */
 #define ASKED_AT_ONCE 3
+#define ASKED_AT_ALL  12
 
 typedef struct
 {
   AviMessageId id;
   gint64       expires; /* µs */
-  guint64      peers[ASKED_AT_ONCE];
+  guint64      peers[ASKED_AT_ALL];
   guint        n_peers;
+  guint        n_lately; /* of them since the last heartbeat */
 } AviPromise;
 
 struct _AviPromises
@@ -62,10 +65,11 @@ avi_promises_make (AviPromises *self, AviMessageId id, guint64 peer, gint64 now)
       promise->expires = now + self->patience;
       g_hash_table_insert (self->by_id, &promise->id, promise);
     }
-  else if (promise->n_peers == ASKED_AT_ONCE || avi_promise_is_by (promise, peer))
+  else if (promise->n_lately == ASKED_AT_ONCE || promise->n_peers == ASKED_AT_ALL || avi_promise_is_by (promise, peer))
     return FALSE;
 
   promise->peers[promise->n_peers++] = peer;
+  promise->n_lately++;
   return TRUE;
 }
 
@@ -81,7 +85,7 @@ avi_promises_keep (AviPromises *self, AviMessageId id, guint64 peer)
 }
 
 guint
-avi_promises_expire (AviPromises *self, gint64 now)
+avi_promises_heartbeat (AviPromises *self, gint64 now)
 {
   GHashTableIter iter;
   AviPromise *promise;
@@ -89,11 +93,13 @@ avi_promises_expire (AviPromises *self, gint64 now)
 
   g_hash_table_iter_init (&iter, self->by_id);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &promise))
-    if (promise->expires <= now)
-      {
-        g_hash_table_iter_remove (&iter);
-        n++;
-      }
+    {
+      promise->n_lately = 0;
+      if (promise->expires > now)
+        continue;
+      g_hash_table_iter_remove (&iter);
+      n++;
+    }
   return n;
 }
 

@@ -18,13 +18,13 @@ AviPromises *avi_promises_new    (guint max, gint64 patience);
 void         avi_promises_free   (AviPromises *self);
 
 /* The peer of that serial says it has the message. TRUE: ask it. FALSE: it was asked before, or
- * enough others were. */
+ * enough others are being asked. */
 gboolean     avi_promises_make   (AviPromises *self, AviMessageId id, guint64 peer, gint64 now);
 /* The message is here, first from @peer. TRUE: it had promised. */
 gboolean     avi_promises_keep   (AviPromises *self, AviMessageId id, guint64 peer);
-/* Forgets what is broken. Returns how many. */
-guint        avi_promises_expire (AviPromises *self, gint64 now);
-guint        avi_promises_get_size (AviPromises *self);
+/* Others may be asked too. Forgets what is broken, and returns how many. */
+guint        avi_promises_heartbeat (AviPromises *self, gint64 now);
+guint        avi_promises_get_size  (AviPromises *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviPromises, avi_promises_free)
 

@@ -33,7 +33,8 @@ AviVerifications *avi_verifications_new  (guint max, gsize max_bytes);
 void              avi_verifications_free (AviVerifications *self);
 
 /* NULL where the table is full. Takes references on @message and @key. */
-AviVerification  *avi_verifications_add  (AviVerifications *self, AviGossipMessage *message, AviPublicKey *key, guint64 peer);
+AviVerification  *avi_verifications_add  (AviVerifications *self, AviGossipMessage *message, AviPublicKey *key,
+                                          guint64 peer);
 /* The very same bytes came again, from @peer: TRUE. */
 gboolean          avi_verifications_hold (AviVerifications *self, const AviMessageId *id, AviSpan raw, guint64 peer);
 gboolean          avi_verifications_contain (AviVerifications *self, const AviMessageId *id);

@@ -66,8 +66,7 @@ gossip_text (const char *text)
 
 /* --- what is said and told --- */
 
-static inline void
-gossip_note (GPtrArray *lines, const char *format, ...) G_GNUC_PRINTF (2, 3);
+static inline void gossip_note (GPtrArray *lines, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static inline void
 gossip_note (GPtrArray *lines, const char *format, ...)
@@ -223,8 +222,8 @@ gossip_assert_lines (GPtrArray *lines, const char *expected)
   g_assert_cmpstr (joined, ==, expected);
 }
 
-#define gossip_assert_sent(g, expected) G_STMT_START { gossip_pump (g); gossip_assert_lines ((g)->sent, expected); } G_STMT_END
-#define gossip_assert_told(g, expected) G_STMT_START { gossip_pump (g); gossip_assert_lines ((g)->told, expected); } G_STMT_END
+#define gossip_assert_sent(g, expected) (gossip_pump (g), gossip_assert_lines ((g)->sent, expected))
+#define gossip_assert_told(g, expected) (gossip_pump (g), gossip_assert_lines ((g)->told, expected))
 
 /* How many of the lines sent begin so; all are forgotten. */
 static inline guint

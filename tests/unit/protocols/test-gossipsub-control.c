@@ -97,6 +97,8 @@ test_graft_in_backoff (Gossip *g, gconstpointer data)
 static void
 test_backoff_stays (Gossip *g, gconstpointer data)
 {
+  AviGossipsubPeer *peer;
+
   gossip_add_subscribers (g, 1, 1, "chat");
   gossip_say_prune (g, 1, "chat", 60);
   gossip_say_subscribe (g, 1, "chat", FALSE);
@@ -112,8 +114,8 @@ test_backoff_stays (Gossip *g, gconstpointer data)
       gossip_say_graft (g, 2, "chat");
       gossip_wait (g, SECOND);
     }
-  g_assert_cmpuint (g_hash_table_size (((AviGossipsubPeer *) g_hash_table_lookup (g->router->peers, gossip_id (1)))
-                                         ->members), ==, 0);
+  peer = g_hash_table_lookup (g->router->peers, gossip_id (1));
+  g_assert_cmpuint (g_hash_table_size (peer->members), ==, 0);
 }
 
 /* --- gossip --- */

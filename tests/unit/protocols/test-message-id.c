@@ -103,7 +103,9 @@ test_unknown (void)
   g_autoptr(AviKeyPair) key = some_key ();
   const AviPeerId *id = avi_key_pair_get_peer_id (key);
   g_autofree char *text = avi_peer_id_to_string (id);
-  static const char *const seqnos[] = { "", "x", "07", "00", " 7", "+7", "7 ", "18446744073709551616", "111111111111111111111" };
+  static const char *const seqnos[] = {
+    "", "x", "07", "00", " 7", "+7", "7 ", "18446744073709551616", "111111111111111111111"
+  };
   guint8 large[4096] = { 0x08 };
   g_autofree char *nul = g_strdup_printf ("%s1", text);
 

@@ -249,7 +249,8 @@ test_order (Fixture *f, gconstpointer data)
       }
 }
 
-#define ADD(path, limit, test) g_test_add ("/rpc-queue/" path, Fixture, GSIZE_TO_POINTER (limit), set_up, test, tear_down)
+#define ADD(path, limit, test)                                                                                         \
+ g_test_add ("/rpc-queue/" path, Fixture, GSIZE_TO_POINTER (limit), set_up, test, tear_down)
 
 int
 main (int argc, char **argv)

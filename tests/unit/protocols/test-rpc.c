@@ -63,8 +63,10 @@ test_malformed (void)
   assert_malformed ("\x80", 1, "It of 1 bytes: a varint cut short, at byte 1");
   assert_malformed ("\x08", 1, "It of 1 bytes: a varint cut short, at byte 1");
   assert_malformed ("\x08\x01\x12\x05xx", 6, "It of 6 bytes: a field cut short, at byte 4");
-  assert_malformed ("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, "It of 11 bytes: a field cut short, at byte 11");
-  assert_malformed ("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, "It of 11 bytes: a varint over 64 bits, at byte 11");
+  assert_malformed ("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11,
+                    "It of 11 bytes: a field cut short, at byte 11");
+  assert_malformed ("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11,
+                    "It of 11 bytes: a varint over 64 bits, at byte 11");
   assert_malformed ("\x19zzzzzzz", 8, "It of 8 bytes: a field cut short, at byte 1");
   assert_malformed ("\x0b", 1, "It of 1 bytes: a wire type that is none, at byte 1");
   assert_malformed ("\x00\x00", 2, "It of 2 bytes: a field number out of range, at byte 1");
