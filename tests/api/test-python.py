@@ -1,0 +1,413 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The public API from Python, with the overrides of the build tree. All on the loopback interface."""
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+
+import tap
+from tap import test, wait_until
+
+runtime = tempfile.TemporaryDirectory()
+os.environ["XDG_RUNTIME_DIR"] = runtime.name
+
+try:
+    import gi
+    gi.require_version("Avi", "1")
+    from gi.repository import Avi, Gio, GLib
+except (ImportError, ValueError) as problem:
+    tap.skip_all(f"no PyGObject for {sys.executable}: {problem}")
+
+
+def new_device(name):
+    device = Avi.Device.new(name)
+    device.props.listen_addresses = ["/ip4/127.0.0.1/tcp/0"]
+    device.props.enable_mdns = False
+    device.props.enable_local = False
+    return device
+
+
+def start_device(name):
+    device = new_device(name)
+    device.start()
+    return device
+
+
+def pair(topic):
+    """Two connected devices; the second subscribes."""
+    here, there = start_device("kitchen"), start_device("bedroom")
+    subscription = there.subscribe(topic)
+    here.dial(there.props.addresses[0])
+    here.wait_for_subscribers(topic, 1)
+    return here, there, subscription
+
+
+def run_python(program, **environment):
+    return subprocess.run([sys.executable, "-c", PRELUDE + program], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **environment})
+
+
+PRELUDE = """
+import gi
+gi.require_version("Avi", "1")
+from gi.repository import Avi, GLib
+device = Avi.Device.new("kitchen")
+device.props.listen_addresses = ["/ip4/127.0.0.1/tcp/0"]
+device.props.enable_mdns = device.props.enable_local = False
+"""
+
+
+@test("the overrides are those of this tree")
+def _():
+    assert Avi.Device.__module__ == "gi.overrides.Avi", Avi.Device
+
+
+@test("publish takes str, bytes and GLib.Bytes")
+def _():
+    here, there, subscription = pair("x")
+    heard = []
+    subscription.connect("message", lambda _, message: heard.append(message))
+    assert here.publish("x", "grüße") == 1
+    assert here.publish("x", b"\0\xff") == 1
+    assert here.publish("x", bytearray(b"abc")) == 1
+    assert here.publish("x", GLib.Bytes.new(b"")) == 1
+    assert here.publish_text("x", "text") == 1
+    wait_until(lambda: len(heard) == 5)
+    assert [message.get_data().get_data() or b"" for message in heard] == ["grüße".encode(), b"\0\xff", b"abc", b"", b"text"]
+    assert heard[0].get_text() == "grüße" and heard[1].get_text() is None
+    assert heard[0].get_from() == here.props.peer_id and heard[0].get_topic() == "x"
+
+
+@test("two devices of a user find each other")
+def _():
+    devices = [new_device(name) for name in ("kitchen", "bedroom")]
+    connected = []
+    for device in devices:
+        device.props.enable_local = True
+        device.connect("peer-connected", lambda device, peer: connected.append((device, peer)))
+        device.start()
+    wait_until(lambda: len(connected) == 2)
+    for device, peer in connected:
+        assert list(device.props.peers) == [peer]
+        assert peer.props.connected and peer.get_id() in repr(peer)
+    # The other one may have come before its file was seen.
+    assert any(peer.props.source & Avi.PeerSource.LOCAL for _, peer in connected)
+
+
+@test("a subscription that was dropped still hears")
+def _():
+    here, there, subscription = pair("x")
+    heard = []
+    subscription.connect("message", lambda _, message: heard.append(message.get_text()))
+    there.subscribe("y").connect("message", lambda _, message: heard.append(message.get_text()))
+    gone = weakref.ref(subscription)
+    del subscription
+    gc.collect()
+    assert gone() is None
+    here.wait_for_subscribers("y", 1)
+    here.publish("x", "1")
+    here.publish("y", "2")
+    wait_until(lambda: sorted(heard) == ["1", "2"])
+
+
+@test("a device that was dropped is gone, and what it gave out is not")
+def _():
+    here, there, subscription = pair("x")
+    peer = here.dial(there.props.addresses[0])
+    wait_until(lambda: peer.props.name == "bedroom")
+    lost = []
+    there.connect("peer-disconnected", lambda *_: lost.append(True))
+    del here
+    gc.collect()
+    wait_until(lambda: lost)
+    assert peer.props.name == "bedroom"
+    del there
+    gc.collect()
+    subscription.cancel()
+
+
+@test("an exception in a handler is printed, and the handler goes on being called")
+def _():
+    done = run_python("""
+subscription = device.subscribe("x")
+heard = []
+def on_message(_, message):
+    heard.append(message.get_text())
+    if len(heard) == 2:
+        loop.quit()
+    raise KeyError("an exception of the handler")
+subscription.connect("message", on_message)
+device.start()
+for text in ("1", "2"):
+    device.publish_full("x", text, Avi.PublishFlags.LOCAL)
+loop = GLib.MainLoop()
+loop.run()
+print(heard)
+""")
+    assert done.stdout == "['1', '2']\n", done
+    assert done.stderr.count("KeyError: 'an exception of the handler'") == 2, done.stderr
+    assert done.returncode == 0, done
+
+
+@test("with AVI_STRICT=1 an exception in a handler aborts the program, after it was printed")
+def _():
+    for connect in ("device.connect('started', fail)", "device.connect_after('started', fail)",
+                    "device.stop_async(None, fail)"):
+        done = run_python(f"""
+def fail(*_):
+    raise KeyError("an exception of the handler")
+{connect}
+device.start_async(None, None)
+GLib.MainLoop().run()
+""", AVI_STRICT="1")
+        assert done.returncode == -signal.SIGABRT, done
+        assert "KeyError: 'an exception of the handler'" in done.stderr, done.stderr
+
+
+@test("errors are told by domain and code")
+def _():
+    device = new_device("kitchen")
+    try:
+        device.publish("x", "y")
+    except GLib.Error as error:
+        assert error.matches(Avi.error_quark(), Avi.Error.NOT_RUNNING), error
+    else:
+        assert False
+    try:
+        Avi.Identity.load("/nowhere/key")
+    except GLib.Error as error:
+        assert error.matches(Avi.error_quark(), Avi.Error.NOT_FOUND) and "/nowhere/key" in error.message, error
+    else:
+        assert False
+
+
+# ---- Coroutines
+
+def run(main):
+    """With a deadline."""
+    async def bounded():
+        return await asyncio.wait_for(main(), tap.DEADLINE)
+
+    try:
+        return Avi.run(bounded())
+    except ImportError as problem:
+        raise tap.Skip(str(problem))
+
+
+@test("a coroutine starts, dials, publishes, hears and stops")
+def _():
+    async def main():
+        here, there = new_device("kitchen"), new_device("bedroom")
+        subscription = there.subscribe("x")
+        messages = aiter(subscription)
+        assert await here.start_async() and await there.start_async()
+        peer = await here.dial_async(there.props.addresses[0])
+        assert peer.props.connected
+        assert await here.wait_for_subscribers_async("x")
+        assert await here.publish_async("x", "1") == 1
+        assert await here.publish_async("x", b"2", Avi.PublishFlags.LOCAL) == 1
+        assert here.publish("x", "3") == 1
+        heard = []
+        async for message in messages:
+            heard.append(message.get_text())
+            if len(heard) == 3:
+                subscription.cancel()
+        assert heard == ["1", "2", "3"], heard
+        assert await here.stop_async()
+        return "result"
+
+    assert run(main) == "result"
+
+
+@test("in a coroutine errors are raised where they are awaited")
+def _():
+    async def main():
+        device = new_device("kitchen")
+        try:
+            await device.dial_async("/ip4/127.0.0.1/tcp/1")
+        except GLib.Error as error:
+            assert error.matches(Avi.error_quark(), Avi.Error.NOT_RUNNING), error
+        else:
+            assert False
+
+    run(main)
+
+
+@test("cancelling a task cancels the call that it awaits")
+def _():
+    async def main():
+        device = new_device("kitchen")
+        await device.start_async()
+        cancellable = Gio.Cancellable()
+        task = asyncio.ensure_future(wait(device, cancellable))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        assert cancellable.is_cancelled()
+
+    async def wait(device, cancellable):
+        await device.wait_for_subscribers_async("x", 1, cancellable)
+
+    run(main)
+
+
+@test("a coroutine that does not keep up loses the oldest messages, and can see how many")
+def _():
+    async def main():
+        device = new_device("kitchen")
+        subscription = device.subscribe("x")
+        subscription.set_max_queued(3)
+        await device.start_async()
+        messages = aiter(subscription)
+        seen = []
+        subscription.connect("message", lambda _, message: seen.append(message.get_text()))
+        for i in range(10):
+            await device.publish_async("x", str(i), Avi.PublishFlags.LOCAL)
+        while len(seen) < 10:
+            await asyncio.sleep(0.01)
+        assert [(await anext(messages)).get_text() for _ in range(3)] == ["7", "8", "9"]
+        assert messages.dropped == 7
+
+    run(main)
+
+
+@test("a loop that is left stops listening")
+def _():
+    async def main():
+        device = new_device("kitchen")
+        subscription = device.subscribe("x")
+        await device.start_async()
+
+        async def hear_one():
+            async for message in subscription:
+                return message.get_text()
+
+        for text in ("1", "2"):
+            hearing = asyncio.ensure_future(hear_one())
+            await asyncio.sleep(0)
+            await device.publish_async("x", text, Avi.PublishFlags.LOCAL)
+            assert await hearing == text
+        gc.collect()
+        assert len(subscription._iterators) == 0
+
+    run(main)
+
+
+@test("Avi.run raises what the coroutine raises, and ends what it left running")
+def _():
+    ended = []
+
+    async def linger():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(True)
+
+    async def main():
+        asyncio.ensure_future(linger())
+        await asyncio.sleep(0)
+        raise ValueError("no")
+
+    try:
+        run(main)
+    except ValueError:
+        assert ended
+    else:
+        assert False
+
+
+# ---- The rest
+
+@test("every asynchronous call can be cancelled, and abandoned")
+def _():
+    def calls(device, *rest):
+        device.start_async(*rest)
+        device.dial_async("/ip4/127.0.0.1/tcp/1", *rest)
+        device.publish_async("x", "y", Avi.PublishFlags.NONE, *rest)
+        device.wait_for_subscribers_async("x", 1, *rest)
+        device.stop_async(*rest)
+
+    for _ in range(10):
+        device = start_device("kitchen")
+        ended = []
+        cancellable = Gio.Cancellable()
+        calls(device, cancellable, lambda *_: ended.append(True))
+        cancellable.cancel()
+        wait_until(lambda: len(ended) == 5)
+        calls(device, cancellable, None)
+        calls(start_device("kitchen"), None, None)
+    gc.collect()
+
+
+@test("ten threads may use one device")
+def _():
+    device, other = start_device("kitchen"), start_device("bedroom")
+    address = other.props.addresses[0]
+    problems = []
+
+    def work(number):
+        try:
+            for i in range(10):
+                subscription = device.subscribe(f"topic/{number}")
+                assert device.dial(address).props.id == other.props.peer_id
+                device.publish(f"topic/{number}", str(i))
+                subscription.cancel()
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems
+
+
+@test("20 programs drop a device in the midst of it, and exit")
+def _():
+    for i in range(20):
+        done = run_python("""
+device.connect("started", print)
+device.subscribe("x").connect("message", print)
+device.start()
+device.dial_async("/ip4/127.0.0.1/tcp/1", None, None)
+device.publish("x", "y")
+""" + ("del device\n" if i % 2 else ""))
+        assert done.returncode == 0 and done.stderr == "", done
+
+
+@test("an interrupt ends Avi.run")
+def _():
+    program = tap.Program(sys.executable, "-c", PRELUDE + """
+async def main():
+    await device.start_async()
+    print("running", flush=True)
+    async for message in device.subscribe("x"):
+        pass
+try:
+    Avi.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+except ImportError as problem:
+    print("skip", problem)
+""")
+    line = program.expect(lambda line: line.split()[0] in ("running", "skip"))
+    if line.startswith("skip"):
+        raise tap.Skip(line)
+    program.process.send_signal(signal.SIGINT)
+    assert program.wait() == 0
+    assert program.lines[-1] == "interrupted", program.lines
+
+
+tap.main()
