@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets multistream, noise, identify, ping, yamux and link into corpus/.
+"""Writes the seeds of the targets multistream, noise, identify, ping, gossipsub, yamux and link into corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -87,6 +87,26 @@ write('ping/prober', b'\x01' + bytes([1, 0, 0, 5, 2, 16, 2, 16, 0, 100, 1, 0, 2,
 write('ping/prober-timeout', b'\x01' + bytes([1, 0, 2, 31, 0, 49, 0, 1]))
 write('ping/prober-wrong', b'\x01' + bytes([1, 0, 2, 10, 3, 2]))
 write('ping/prober-unasked', b'\x01' + bytes([3, 2]))
+
+# Commands, each a byte and what it asks for; peers and topics by number, the author 4 being the router itself.
+(ADD, MOVE, REMOVE, AGENT, READY, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, WAIT, ANSWER, EVENTS, TRANSMIT, RECEIVE) = range(13)
+ON, GRAFT, PRUNE, IHAVE, IWANT = [0, 1], [3, 0], [3, 3], [4, 0], [4, 1]
+OURS = [SUBSCRIBE, 0, ADD, 0, 0, 1, ADD, 1, 0, 2, ADD, 2, 1, 3, ADD, 3, 2, 0]
+THEIRS = sum(([RECEIVE, peer, 0] + ON + [0] for peer in range(4)), [])
+HEARD = [RECEIVE, 0, 0, 1, 1, 5, 0, 0]  # from peer 0: a message of peer 1, with seqno 0, in the first topic
+GO_ON = [EVENTS, ANSWER, 1, EVENTS, TRANSMIT, 9]
+write('gossipsub/forward', bytes(OURS + THEIRS + HEARD + GO_ON + HEARD + GO_ON + 4 * [WAIT, 47]))
+write('gossipsub/forged', bytes(OURS + THEIRS + HEARD + [EVENTS, ANSWER, 0] + HEARD + GO_ON))
+write('gossipsub/publish', bytes(OURS + THEIRS + [PUBLISH, 5, 0, TRANSMIT, 9, PUBLISH, 5, 1, EVENTS, PUBLISH, 255, 0]
+                                 + 6 * [PUBLISH, 70, 0] + [READY, 0, 0, PUBLISH, 3, 0, READY, 0, 1, TRANSMIT, 9]))
+write('gossipsub/graft', bytes(OURS + THEIRS + sum(([RECEIVE, peer, 0] + GRAFT + [0] for peer in range(4)), [])
+                               + [WAIT, 47, RECEIVE, 0, 0] + PRUNE + [0, RECEIVE, 0, 0] + GRAFT + [0, WAIT, 255] + GO_ON))
+write('gossipsub/gossip', bytes(OURS + THEIRS + [RECEIVE, 2, 0] + IHAVE + [0, 1, 0, RECEIVE, 1, 0] + IHAVE + [0, 1, 1]
+                                + [RECEIVE, 0, 0] + IHAVE + [0, 1, 2] + HEARD + GO_ON
+                                + 5 * ([RECEIVE, 3, 0] + IWANT + [1, 0] + GO_ON) + 9 * [WAIT, 47, TRANSMIT, 1]))
+write('gossipsub/come-and-go', bytes([RECEIVE, 0, 0] + ON + [0] + OURS + THEIRS + [UNSUBSCRIBE, 0, SUBSCRIBE, 0, WAIT, 120]
+                                     + [MOVE, 0, 0, MOVE, 1, 2, REMOVE, 2, ADD, 0, 0, 0, PUBLISH, 3, 3] + GO_ON + [WAIT, 255]))
+write('gossipsub/garbage', bytes(OURS + [RECEIVE, 0, 0, 5, 6, 0x0a, 0x04, 0x08, 0x01, 0x12, 0x7f, RECEIVE, 1, 0, 5, 2, 0xff, 0xff]))
 
 # The first byte chooses role and limits, then come commands.
 SYN, ACK, FIN, RST = 1, 2, 4, 8

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The router among four peers that do anything, in any order, while time passes. The input is a
+ * script: a byte says what happens, the bytes after it to whom and how; where the script ends zeros
+ * follow. Signatures are good or bad as the script has it. After each step the router must agree
+ * with itself and be within its limits; what it sends must be whole; and nothing may be delivered twice.
+ */
+#include "config.h"
+
+#include <stdint.h>
+
+#include "crypto/avi-key.h"
+#include "protocols/gossipsub/avi-rpc.h"
+#include "tests/sim/gossipsub-invariants.h"
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+
+#define N_PEERS   4
+#define MAX_STEPS 400
+#define SEEN_TTL  (120 * G_USEC_PER_SEC)
+
+static const char *const topics[] = { "a", "A", "/a/", "b", "c", "" };
+static const char *const protocols[] = { AVI_GOSSIPSUB_PROTOCOL_1_1, AVI_GOSSIPSUB_PROTOCOL_1_0, AVI_FLOODSUB_PROTOCOL,
+                                         "/meshsub/9.9.9" };
+static const char *const agents[] = { NULL, "go-libp2p", "rust-libp2p", "js-libp2p" };
+
+static AviKeyPair *keys[N_PEERS + 1]; /* the last is the router's own */
+
+typedef struct
+{
+  AviSpan       script;
+  AviGossipsub *router;
+  AviRandom     random;
+  gint64        now;
+  GQueue        tickets;   /* not answered yet */
+  GHashTable   *delivered; /* "author seqno" → when */
+  GByteArray   *rpc;       /* in the making */
+} Fuzz;
+
+static guint8
+take (Fuzz *f)
+{
+  guint8 byte;
+
+  if (f->script.len == 0)
+    return 0;
+  byte = f->script.data[0];
+  f->script = avi_span_skip (f->script, 1);
+  return byte;
+}
+
+static const char *
+take_topic (Fuzz *f)
+{
+  return topics[take (f) % G_N_ELEMENTS (topics)];
+}
+
+static void
+put_topic (Fuzz *f, guint64 tag, GByteArray *out)
+{
+  const char *topic = take_topic (f);
+
+  avi_rpc_put_bytes (out, tag, AVI_SPAN_STRING (topic));
+}
+
+static AviKeyPair *
+take_author (Fuzz *f)
+{
+  return keys[take (f) % G_N_ELEMENTS (keys)];
+}
+
+static const AviPeerId *
+take_peer (Fuzz *f)
+{
+  return avi_key_pair_get_peer_id (keys[take (f) % N_PEERS]);
+}
+
+/* --- what peers say --- */
+
+static void
+put_subscription (Fuzz *f)
+{
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+
+  avi_rpc_put_varint (part, AVI_SUBSCRIPTION_SUBSCRIBE, take (f) % 4 != 0);
+  put_topic (f, AVI_SUBSCRIPTION_TOPIC, part);
+  avi_rpc_put_bytes (f->rpc, AVI_RPC_SUBSCRIPTION, AVI_SPAN (part->data, part->len));
+}
+
+static void
+put_message (Fuzz *f)
+{
+  static guint8 much[3000];
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  AviSpan from = avi_peer_id_get_bytes (avi_key_pair_get_peer_id (take_author (f)));
+  guint8 seqno[8] = { 0, 0, 0, 0, 0, 0, 0, take (f) % 8 };
+
+  avi_rpc_put_bytes (part, AVI_MESSAGE_FROM, from);
+  avi_rpc_put_bytes (part, AVI_MESSAGE_DATA, AVI_SPAN (much, take (f) * 10));
+  avi_rpc_put_bytes (part, AVI_MESSAGE_SEQNO, AVI_SPAN (seqno, sizeof seqno));
+  put_topic (f, AVI_MESSAGE_TOPIC, part);
+  avi_rpc_put_bytes (part, AVI_MESSAGE_SIGNATURE, AVI_SPAN (much, 64));
+  avi_rpc_put_bytes (f->rpc, AVI_RPC_PUBLISH, AVI_SPAN (part->data, part->len));
+}
+
+static void
+put_control (Fuzz *f, guint64 tag, GByteArray *content)
+{
+  g_autoptr(GByteArray) control = g_byte_array_new ();
+
+  avi_rpc_put_bytes (control, tag, AVI_SPAN (content->data, content->len));
+  avi_rpc_put_bytes (f->rpc, AVI_RPC_CONTROL, AVI_SPAN (control->data, control->len));
+}
+
+static void
+put_graft (Fuzz *f)
+{
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  guint backoff = take (f);
+
+  put_topic (f, AVI_PRUNE_TOPIC, part);
+  if (backoff % 2 == 1)
+    avi_rpc_put_varint (part, AVI_PRUNE_BACKOFF, backoff);
+  put_control (f, backoff % 4 < 2 ? AVI_CONTROL_GRAFT : AVI_CONTROL_PRUNE, part);
+}
+
+static void
+put_id (Fuzz *f, guint64 tag, GByteArray *out)
+{
+  const AviPeerId *author = avi_key_pair_get_peer_id (take_author (f));
+  guint form = take (f);
+  guint8 seqno[8] = { 0, 0, 0, 0, 0, 0, 0, form / 4 % 8 };
+  AviSpan start = form % 4 == 1 ? avi_peer_id_get_inline_key (author) : avi_peer_id_get_bytes (author);
+  g_autofree char *text = avi_peer_id_to_string (author);
+  g_autofree char *rust = g_strdup_printf ("%s%u", text, seqno[7]);
+  g_autoptr(GByteArray) id = g_byte_array_new ();
+
+  if (form % 4 == 0)
+    start = AVI_SPAN_STRING (rust);
+  g_byte_array_append (id, start.data, start.len);
+  if (form % 4 != 0)
+    g_byte_array_append (id, seqno, sizeof seqno);
+  avi_rpc_put_bytes (out, tag, AVI_SPAN (id->data, id->len));
+}
+
+static void
+put_ids (Fuzz *f)
+{
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  guint what = take (f);
+
+  if (what % 2 == 0)
+    put_topic (f, AVI_IHAVE_TOPIC, part);
+  for (guint i = 0; i < 1 + what / 2 % 8; i++)
+    put_id (f, what % 2 == 0 ? AVI_IHAVE_ID : AVI_IWANT_ID, part);
+  put_control (f, what % 2 == 0 ? AVI_CONTROL_IHAVE : AVI_CONTROL_IWANT, part);
+}
+
+static void
+put_garbage (Fuzz *f)
+{
+  gsize wanted = take (f);
+  gsize len = MIN (wanted, f->script.len);
+
+  g_byte_array_append (f->rpc, f->script.data, len);
+  f->script = avi_span_skip (f->script, len);
+}
+
+static void
+receive (Fuzz *f)
+{
+  const AviPeerId *peer = take_peer (f);
+  guint n_parts = 1 + take (f) % 4;
+
+  g_byte_array_set_size (f->rpc, 0);
+  for (guint i = 0; i < n_parts; i++)
+    switch (take (f) % 6)
+      {
+      case 0:
+        put_subscription (f);
+        break;
+      case 1:
+      case 2:
+        put_message (f);
+        break;
+      case 3:
+        put_graft (f);
+        break;
+      case 4:
+        put_ids (f);
+        break;
+      default:
+        put_garbage (f);
+        break;
+      }
+  avi_gossipsub_receive (f->router, peer, AVI_SPAN (f->rpc->data, f->rpc->len), f->now, NULL);
+}
+
+/* --- what the router says --- */
+
+static void
+check_rpc (Fuzz *f, const AviPeerId *to, GBytes *framed)
+{
+  AviSpan span = avi_span_from_bytes (framed);
+  AviGossipsubPeer *peer = g_hash_table_lookup (f->router->peers, to);
+  gsize len_len = 1;
+  AviRpcReader reader;
+  AviRpcField field;
+  guint n_parts = 0;
+
+  g_assert_true (peer != NULL && peer->ready);
+  while (span.data[len_len - 1] & 0x80)
+    len_len++;
+  g_assert_cmpuint (len_len, ==, avi_rpc_get_varint_len (span.len - len_len));
+  g_assert_cmpuint (span.len, <=, AVI_RPC_QUEUE_MAX_RPC + 4);
+
+  reader = avi_rpc_reader_init (avi_span_skip (span, len_len));
+  for (; avi_rpc_reader_next (&reader, &field); n_parts++)
+    if (field.tag == AVI_RPC_PUBLISH)
+      {
+        AviGossipFields fields;
+
+        g_assert_true (avi_gossip_fields_read (&fields, field.bytes, NULL));
+      }
+  g_assert_true (avi_rpc_reader_finish (&reader, "An RPC", NULL));
+  g_assert_cmpuint (n_parts, >, 0);
+}
+
+static void
+check_message (Fuzz *f, AviMessage *message)
+{
+  g_autofree char *name = g_strdup_printf ("%s %" G_GUINT64_FORMAT, avi_message_get_from (message),
+                                           avi_message_get_seqno (message));
+  gint64 *before = g_hash_table_lookup (f->delivered, name);
+
+  g_assert_true (before == NULL || f->now - *before >= SEEN_TTL);
+  g_hash_table_replace (f->delivered, g_steal_pointer (&name), g_memdup2 (&f->now, sizeof f->now));
+  avi_message_unref (message);
+}
+
+static void
+take_events (Fuzz *f)
+{
+  AviGossipsubEvent event;
+
+  while (avi_gossipsub_next (f->router, &event))
+    switch (event.type)
+      {
+      case AVI_GOSSIPSUB_EVENT_MESSAGE:
+        check_message (f, event.message);
+        break;
+      case AVI_GOSSIPSUB_EVENT_VERIFY:
+        g_queue_push_tail (&f->tickets, g_memdup2 (&event.ticket, sizeof event.ticket));
+        break;
+      case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
+        g_assert_cmpuint (event.n_peers, ==, avi_gossipsub_count_subscribers (f->router, event.topic));
+        break;
+      case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+        g_assert_cmpstr (event.topic, !=, event.near_topic);
+        break;
+      }
+}
+
+static void
+transmit (Fuzz *f, guint n)
+{
+  AviPeerId to;
+  GBytes *rpc;
+
+  for (; n > 0 && avi_gossipsub_transmit (f->router, &to, &rpc, f->now); n--)
+    {
+      check_rpc (f, &to, rpc);
+      g_bytes_unref (rpc);
+    }
+}
+
+static void
+answer (Fuzz *f)
+{
+  guint how = take (f);
+  g_autofree guint64 *ticket = g_queue_pop_nth (&f->tickets, how / 4);
+
+  avi_gossipsub_verified (f->router, ticket != NULL ? *ticket : how, how % 4 != 0, f->now);
+}
+
+static void
+publish (Fuzz *f)
+{
+  gsize size = take (f);
+  g_autofree guint8 *bytes = g_malloc0 (size * size + 1);
+  g_autoptr(GBytes) data = g_bytes_new (bytes, size * size);
+
+  avi_gossipsub_publish (f->router, take_topic (f), data, f->now, NULL);
+}
+
+static void
+pass_time (Fuzz *f)
+{
+  gint64 byte = take (f);
+
+  f->now += byte * byte * byte * 10; /* µs; up to 166 s */
+  avi_gossipsub_tick (f->router, f->now);
+  g_assert_cmpint (avi_gossipsub_deadline (f->router), >, f->now);
+}
+
+static void
+step (Fuzz *f)
+{
+  switch (take (f) % 16)
+    {
+    case 0:
+      avi_gossipsub_add_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)],
+                              agents[take (f) % G_N_ELEMENTS (agents)], f->now);
+      break;
+    case 1:
+      avi_gossipsub_move_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)], f->now);
+      break;
+    case 2:
+      avi_gossipsub_remove_peer (f->router, take_peer (f), f->now);
+      break;
+    case 3:
+      avi_gossipsub_set_agent (f->router, take_peer (f), agents[take (f) % G_N_ELEMENTS (agents)]);
+      break;
+    case 4:
+      avi_gossipsub_set_ready (f->router, take_peer (f), take (f) % 2);
+      break;
+    case 5:
+      avi_gossipsub_subscribe (f->router, take_topic (f), f->now);
+      break;
+    case 6:
+      avi_gossipsub_unsubscribe (f->router, take_topic (f), f->now);
+      break;
+    case 7:
+      publish (f);
+      break;
+    case 8:
+      pass_time (f);
+      break;
+    case 9:
+      answer (f);
+      break;
+    case 10:
+      take_events (f);
+      break;
+    case 11:
+      transmit (f, 1 + take (f));
+      break;
+    default:
+      receive (f);
+      break;
+    }
+}
+
+static void
+make_keys (void)
+{
+  for (guint i = 0; keys[N_PEERS] == NULL; i++)
+    {
+      guint8 seed[AVI_KEY_SEED_LEN] = { 1 + i };
+
+      keys[i] = avi_key_pair_from_seed (seed);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  Fuzz f = { .script = AVI_SPAN (data, size), .now = 1 };
+  AviGossipsubConfig config = { .random = &f.random, .max_topics = 4, .max_queue = 20000, .max_message = 50000 };
+
+  make_keys ();
+  avi_random_seed (&f.random, 1);
+  config.identity = keys[N_PEERS];
+  /* Small bounds, so that a short script meets them. */
+  config.d = 2;
+  config.d_lo = 1;
+  config.d_hi = 2;
+  config.d_lazy = 1;
+  f.router = avi_gossipsub_new (&config, f.now);
+  f.delivered = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  f.rpc = g_byte_array_new ();
+
+  for (guint i = 0; i < MAX_STEPS && f.script.len > 0; i++)
+    {
+      step (&f);
+      gossipsub_check (f.router);
+    }
+  take_events (&f);
+  transmit (&f, G_MAXUINT);
+  g_assert_cmpuint (f.router->sending.length, ==, 0);
+
+  avi_gossipsub_free (f.router);
+  g_queue_clear_full (&f.tickets, g_free);
+  g_hash_table_unref (f.delivered);
+  g_byte_array_unref (f.rpc);
+  return 0;
+}
