@@ -139,14 +139,17 @@ avi_lan_socket_may_read (AviLanSocket *self)
 {
   gint64 now = avi_loop_now (self->loop);
 
-  if (self->read_until > now + G_USEC_PER_SEC)
-    {
-      avi_loop_unwatch (self->loop, &self->watch);
-      avi_loop_set_timer (self->loop, &self->timer, now + PAUSE, avi_lan_socket_resume);
-      return FALSE;
-    }
-  self->read_until = MAX (self->read_until, now) + G_USEC_PER_SEC / AVI_LAN_SOCKET_RATE;
-  return TRUE;
+  if (self->read_until <= now + G_USEC_PER_SEC)
+    return TRUE;
+  avi_loop_unwatch (self->loop, &self->watch);
+  avi_loop_set_timer (self->loop, &self->timer, now + PAUSE, avi_lan_socket_resume);
+  return FALSE;
+}
+
+static void
+avi_lan_socket_charge (AviLanSocket *self)
+{
+  self->read_until = MAX (self->read_until, avi_loop_now (self->loop)) + G_USEC_PER_SEC / AVI_LAN_SOCKET_RATE;
 }
 
 gboolean
@@ -164,6 +167,7 @@ avi_lan_socket_receive (AviLanSocket            *self,
       len = recvfrom (self->fd, buffer.data, buffer.len, MSG_TRUNC, (struct sockaddr *) from, &from_len);
       if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return FALSE;
+      avi_lan_socket_charge (self);
       /* An error is an ICMP answer to something sent earlier, and told once. */
       if (len < 0 || (gsize) len > buffer.len)
         continue;

@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include <stdint.h>
+
 #include "avi-error.h"
 #include "discovery/avi-dns.h"
 
