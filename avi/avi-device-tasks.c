@@ -19,6 +19,8 @@ typedef struct
   AviLock  lock; /* of what follows: the answer may be told while the caller still connects */
   gulong   handler;
   gboolean done;
+
+  atomic_bool armed; /* published to the thread that cancels: what it reads of this was written before */
 } AviErrand;
 
 static AviErrand *
@@ -58,7 +60,8 @@ avi_errand_on_cancelled (GCancellable *cancellable,
 {
   AviErrand *self = user_data;
 
-  self->cancel (self->core, self->call);
+  if (atomic_load_explicit (&self->armed, memory_order_acquire))
+    self->cancel (self->core, self->call);
 }
 
 /* After the core was asked: a cancellation before that would find nothing to cancel. */
@@ -71,6 +74,7 @@ avi_errand_connect (AviErrand *self)
   if (!self->done)
     {
       avi_ref_count_inc (&self->ref_count);
+      atomic_store_explicit (&self->armed, TRUE, memory_order_release);
       self->handler = g_cancellable_connect (self->cancellable, G_CALLBACK (avi_errand_on_cancelled), self,
                                              avi_errand_unref);
     }
