@@ -20,6 +20,10 @@ class Missing(AssertionError):
     """An event that did not come."""
 
 
+class Skip(Exception):
+    """Raised by a test that cannot be made here; its text says why."""
+
+
 class Node:
     """One running node of any implementation."""
 
@@ -132,14 +136,16 @@ class Suite:
         self.tests = []
         self.nodes = []
 
-    def test(self, sentence, *arguments):
+    def test(self, sentence, *arguments, when=True):
         def add(function):
-            self.tests.append((sentence, function, arguments))
+            self.add(sentence, function, *arguments, when=when)
             return function
         return add
 
-    def add(self, sentence, function, *arguments):
-        self.tests.append((sentence, function, arguments))
+    def add(self, sentence, function, *arguments, when=True):
+        """Only where it applies: `when` says so."""
+        if when:
+            self.tests.append((sentence, function, arguments))
 
     def node(self, *arguments, **keywords):
         node = Node(*arguments, **keywords)
@@ -153,7 +159,11 @@ class Suite:
         print(f'1..{len(chosen)}', flush=True)
         for number, (sentence, function, arguments) in enumerate(chosen, 1):
             started = time.monotonic()
-            problem = self.run_one(function, arguments)
+            why_not = None
+            try:
+                problem = self.run_one(function, arguments)
+            except Skip as skip:
+                problem, why_not = None, skip
             took = time.monotonic() - started
             if problem:
                 failed += 1
@@ -162,20 +172,25 @@ class Suite:
                 for node in self.nodes:
                     print(f'# {shlex.join(map(str, node.process.args))}')
                     print(node.transcript(started))
-            print(f'{"not ok" if problem else "ok"} {number} - {sentence}', flush=True)
+            directive = f' # SKIP {why_not}' if why_not else ''
+            print(f'{"not ok" if problem else "ok"} {number} - {sentence}{directive}', flush=True)
             print(f'# {took:.2f} s', flush=True)
             self.nodes.clear()
         return 1 if failed else 0
 
     def run_one(self, function, arguments):
-        problem = None
+        problem, skip = None, None
         try:
             function(self, *arguments)
+        except Skip as reason:
+            skip = reason
         except Exception:       # a test that cannot go on must not keep the others from running
             problem = traceback.format_exc()
         for node in self.nodes:
             if not node.close() and problem is None:
                 problem = f'{node.name} did not end well'
+        if skip and not problem:
+            raise skip
         return problem
 
 

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Real nodes on real hosts of a virtual LAN: they find each other, come, go and move.
+
+Usage: test-lan.py SIMPLE-NODE
+
+AVI_TEST=TEXT runs only the tests whose sentence holds that text.
+"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'interop'))
+
+import harness
+import network
+from network import Network, connected, talk, talk_again, wait_until
+
+AT_ONCE = 5.0       # seconds; the first queries and announcements are done after 2
+NOTICED = 35.0      # seconds; a connection that dies without a word is noticed within 30, and replaced
+
+program = str(pathlib.Path(sys.argv[1]).resolve())
+if why := network.enter():
+    harness.skip_all(why)
+suite = harness.Suite()
+
+
+def test(sentence):
+    """Each test gets a network of its own."""
+    def add(function):
+        def run(running):
+            with Network(running, program) as lan:
+                function(lan)
+        suite.add(sentence, run)
+        return function
+    return add
+
+
+def meet(*nodes):
+    """They find each other at once, list each other, and talk."""
+    connected(*nodes, deadline=AT_ONCE)
+    for here in nodes:
+        for there in nodes:
+            if here is not there:
+                here.lists(there)
+    talk(*nodes)
+
+
+def parted(here, there):
+    assert not here.has('peer-connected', there.id) and not here.has('peer-discovered', there.id), \
+        f'{here.name} and {there.name} should not know of each other'
+
+
+def services(host, node, origin):
+    """What Avahi's own tool on @host sees of a node, as published through Avahi on @origin: the
+    service then names that host as Avahi calls it. What the node says by itself names another."""
+    if shutil.which('avahi-browse') is None:
+        raise harness.Skip('avahi-browse is not installed')
+    answer = subprocess.run([*host.inside(), 'avahi-browse', '-rpt', '_p2p._udp'], capture_output=True, text=True)
+    return [line for line in answer.stdout.splitlines()
+            if line.startswith('=') and f';{origin.name}.local;' in line and node.id in line]
+
+
+# ---- With and without a daemon
+
+@test('two hosts without any daemon')
+def _(lan):
+    meet(lan.host().node('kitchen'), lan.host().node('bedroom'))
+
+
+@test('two hosts with IPv6 and link-local addresses only')
+def _(lan):
+    meet(lan.host(ip4=False).node('kitchen'), lan.host(ip4=False).node('bedroom'))
+
+
+@test('four hosts: everybody finds everybody')
+def _(lan):
+    meet(*[lan.host().node(name) for name in ('kitchen', 'bedroom', 'cellar', 'attic')])
+
+
+@test('two nodes of one host, by mDNS alone')
+def _(lan):
+    host = lan.host()
+    meet(host.node('kitchen', '--no-local'), host.node('bedroom', '--no-local'))
+
+
+@test('two hosts with avahi-daemon on both, and its tools see both nodes')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.start_avahi()
+    other.start_avahi()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    for host in (one, other):
+        wait_until(lambda: services(host, kitchen, one), f'kitchen by avahi-browse on {host.name}')
+        wait_until(lambda: services(host, bedroom, other), f'bedroom by avahi-browse on {host.name}')
+
+
+@test('two hosts with avahi-daemon on one only')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.start_avahi()
+    meet(one.node('kitchen'), other.node('bedroom'))
+
+
+@test('avahi-daemon is killed, started and stopped under running nodes, and nobody is lost')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.start_avahi()
+    other.start_avahi()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    for how in (network.signal.SIGKILL, network.signal.SIGTERM):
+        one.stop_avahi(how)
+        talk(kitchen, bedroom)
+        one.start_avahi()
+        talk(kitchen, bedroom)
+    one.stop_avahi()
+    other.stop_avahi()
+    late = lan.host().node('late')
+    for node in (kitchen, bedroom):
+        node.expect('peer-connected', late.id, deadline=AT_ONCE)
+    talk(kitchen, bedroom, late)
+    for node in (kitchen, bedroom):
+        assert not node.has('peer-disconnected'), f'{node.name} lost somebody'
+
+
+@test('avahi-daemon comes after the nodes')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    one.start_avahi()
+    other.start_avahi()
+    talk(kitchen, bedroom)
+
+
+# ---- Coming, going, moving
+
+@test('a host that is killed and comes back with its key is heard again')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    identity = ('--identity', '/run/user/identity')
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom', *identity)
+    meet(kitchen, bedroom)
+    for _ in range(3):
+        before = bedroom
+        bedroom.kill()
+        bedroom = other.node('bedroom', *identity)
+        assert bedroom.id == before.id
+        bedroom.expect('peer-connected', kitchen.id, deadline=AT_ONCE)
+        talk(kitchen, bedroom)
+
+
+@test('a host that is killed and comes back as another node is heard again')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    bedroom.kill()
+    kitchen.expect('peer-disconnected', bedroom.id)
+    meet(kitchen, other.node('bedroom'))
+
+
+@test('a host that changes its address is found at the new one')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    moved = f'{network.NETWORK}.202'
+    other.ip('address', 'del', f'{other.ip4}/24', 'dev', 'eth0')
+    other.ip('address', 'add', f'{moved}/24', 'brd', '+', 'dev', 'eth0')
+    bedroom.has_address(moved)
+    talk_again(kitchen, bedroom, deadline=NOTICED)
+    # Also for those who never knew the old one.
+    late = lan.host().node('late')
+    connected(late, bedroom, deadline=AT_ONCE)
+    talk(late, bedroom)
+
+
+@test('a link that goes down and comes up')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    for _ in range(2):
+        other.link('down')
+        bedroom.has_address(other.ip4, False)
+        other.link('up')
+        bedroom.has_address(other.ip4)
+        talk_again(kitchen, bedroom, deadline=NOTICED)
+
+
+@test('a link that comes after the start')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    other.link('down')
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    parted(kitchen, bedroom)
+    other.link('up')
+    meet(kitchen, bedroom)
+
+
+# ---- One machine
+
+@test('with only lo up a node starts, and nodes of one user find each other')
+def _(lan):
+    host = lan.host()
+    host.link('down')
+    kitchen, bedroom = host.node('kitchen'), host.node('bedroom')
+    meet(kitchen, bedroom)
+    bedroom.kill()
+    kitchen.expect('peer-disconnected', bedroom.id)
+    meet(kitchen, host.node('bedroom'))
+
+
+@test('with neither mDNS nor local discovery nobody is found, but by dialling')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    options = ('--no-mdns', '--no-local')
+    kitchen, bedroom = one.node('kitchen', *options), one.node('bedroom', *options)
+    address, = [address for address in kitchen.addresses if one.ip4 in address]
+    cellar = other.node('cellar', *options, '--dial', address)
+    connected(kitchen, cellar)
+    parted(kitchen, bedroom)
+    parted(bedroom, cellar)
+    bedroom.tell('/dial', address)
+    connected(kitchen, bedroom)
+
+
+# ---- What is said on the LAN
+
+@test('each interface announces its own addresses, and no loopback')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.add_link('eth1', '10.88.0.1', bridge=False)
+    ear = network.Ear(other)
+    kitchen = one.node('kitchen')
+    meet(kitchen, other.node('bedroom'))
+    wait_until(lambda: len(ear.announced(kitchen.id)) >= 2, 'announcements by IPv4 and IPv6')
+    for address, _ in ear.announced(kitchen.id):
+        assert address.startswith((f'/ip4/{one.ip4}/', '/ip6/fe80:')), address
+    for source, packet in ear.hear():
+        for record in network.records(packet):
+            # The host's name leads to addresses, too.
+            if record.kind == network.A and source == one.ip4:
+                assert record.data == network.socket.inet_aton(one.ip4), record.data
+    ear.close()
+
+
+@test('through avahi-daemon, too, each interface announces its own addresses')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.add_link('eth1', '10.88.0.1', bridge=False)
+    one.start_avahi()
+    ear = network.Ear(other)
+    kitchen = one.node('kitchen')
+    meet(kitchen, other.node('bedroom'))
+    wait_until(lambda: len(ear.announced(kitchen.id)) >= 2, 'announcements by IPv4 and IPv6')
+    for address, _ in ear.announced(kitchen.id):
+        assert address.startswith((f'/ip4/{one.ip4}/', '/ip6/fe80:')), address
+    ear.close()
+
+
+@test('a node withdraws itself when it stops')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    ear = network.Ear(other)
+    kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
+    meet(kitchen, bedroom)
+    assert ear.goodbyes() == 0
+    kitchen.stop()
+    bedroom.expect('peer-disconnected', kitchen.id, deadline=AT_ONCE)
+    wait_until(lambda: ear.goodbyes() > 0, 'a goodbye', AT_ONCE)
+    ear.close()
+
+
+@test('a node is withdrawn from avahi-daemon when it stops')
+def _(lan):
+    host = lan.host()
+    host.start_avahi()
+    kitchen = host.node('kitchen')
+    wait_until(lambda: services(host, kitchen, host), 'our service in Avahi')
+    kitchen.stop()
+    wait_until(lambda: not services(host, kitchen, host), 'the end of our service in Avahi')
+
+
+@test('a node is withdrawn by avahi-daemon when it is killed')
+def _(lan):
+    one, other = lan.host(), lan.host()
+    one.start_avahi()
+    ear = network.Ear(other)
+    kitchen = one.node('kitchen')
+    wait_until(lambda: services(one, kitchen, one), 'our service in Avahi')
+    assert ear.goodbyes() == 0
+    kitchen.kill()
+    # The node itself could not say any.
+    wait_until(lambda: ear.goodbyes() > 0, 'a goodbye', AT_ONCE)
+    ear.close()
+
+
+sys.exit(suite.run())
