@@ -300,7 +300,7 @@ static void
 avi_avahi_object_on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(AviAvahiObject) self = user_data;
-  g_autoptr(GVariant) reply = avi_avahi_object_finish (self, source, result);
+  g_autoptr(GVariant) reply G_GNUC_UNUSED = avi_avahi_object_finish (self, source, result);
 
   avi_avahi_bus_pump (self->bus);
 }
