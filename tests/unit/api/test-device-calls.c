@@ -380,6 +380,8 @@ work (gpointer data)
 
       g_assert_nonnull (subscription);
       g_assert_nonnull (peer);
+      g_assert_nonnull (statistics);
+      g_assert_nonnull (addresses);
       name = avi_peer_dup_name (peer);
       g_assert_cmpint (avi_device_publish_text (self->device, topic, "text", NULL), >=, 0);
       avi_subscription_set_max_queued (subscription, 1 + i);

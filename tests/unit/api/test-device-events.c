@@ -153,9 +153,9 @@ test_drop_in_handler (void)
   AviDevice *device = start_device ("kitchen");
   g_autoptr(AviSubscription) subscription = subscribe (device, "x");
   g_autoptr(AviDevice) other = start_device ("bedroom");
-  g_autoptr(AviPeer) peer = connect_devices (device, other);
   guint n_device = 0, n_other = 0;
 
+  g_object_unref (connect_devices (device, other));
   settle ();
   dropped = FALSE;
   g_object_weak_ref (G_OBJECT (device), on_device_gone, NULL);
