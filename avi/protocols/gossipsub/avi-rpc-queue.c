@@ -79,7 +79,7 @@ avi_rpc_queue_clear (AviRpcQueue *self)
 gboolean
 avi_rpc_queue_is_empty (const AviRpcQueue *self)
 {
-  return avi_rpc_queue_count_messages (self) == 0 && g_queue_is_empty ((GQueue *) &self->gossip)
+  return avi_rpc_queue_count_messages (self) == 0 && self->gossip.length == 0
          && g_hash_table_size (self->subscriptions) == 0 && g_hash_table_size (self->grafts) == 0;
 }
 

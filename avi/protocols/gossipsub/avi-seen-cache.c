@@ -33,10 +33,11 @@ struct _AviSeenCache
 AviSeenCache *
 avi_seen_cache_new (gint64 ttl, guint max)
 {
-  AviSeenCache *self = g_new0 (AviSeenCache, 1);
+  AviSeenCache *self;
 
-  g_return_val_if_fail (ttl > 0 && max >= SMALLEST && (max & (max - 1)) == 0, self);
+  g_return_val_if_fail (ttl > 0 && max >= SMALLEST && (max & (max - 1)) == 0, NULL);
 
+  self = g_new0 (AviSeenCache, 1);
   self->ttl = ttl;
   self->max = max;
   return self;
@@ -83,13 +84,14 @@ avi_seen_set_grow (AviSeenSet *self)
 static void
 avi_seen_cache_turn (AviSeenCache *self, gint64 now)
 {
-  if (now - self->since >= 2 * self->ttl) /* all of it is too old */
-    self->young.n = 0;
   g_free (self->old.slots);
-  self->old = self->young.n > 0 ? self->young : (AviSeenSet) { 0 };
-  if (self->young.n == 0)
-    g_free (self->young.slots);
+  self->old = self->young;
   self->young = (AviSeenSet) { 0 };
+  if (now - self->since >= 2 * self->ttl) /* all of it is too old */
+    {
+      g_free (self->old.slots);
+      self->old = (AviSeenSet) { 0 };
+    }
 }
 
 gboolean
