@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//! A rust-libp2p node to be measured: see ../../README.md for what it is asked and answers.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
+use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+
+const MAX_MESSAGE: usize = 1 << 20;
+const WINDOW_MESSAGES: usize = 512;
+const WINDOW_BYTES: usize = 2 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(20);
+
+type Failure = Box<dyn Error>;
+type Node = Swarm<Behaviour>;
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    gossipsub: gossipsub::Behaviour,
+}
+
+/// How many messages of that size may be under way.
+fn window(size: usize) -> usize {
+    WINDOW_MESSAGES.min(WINDOW_BYTES / size.max(1)).max(1)
+}
+
+fn make_node(key: Keypair) -> Result<Node, Failure> {
+    let config = gossipsub::ConfigBuilder::default().max_transmit_size(MAX_MESSAGE + 4096).build()?;
+    let behaviour = Behaviour {
+        identify: identify::Behaviour::new(identify::Config::new("/avi-bench/1.0.0".into(), key.public())),
+        ping: ping::Behaviour::new(ping::Config::new()),
+        gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config)?,
+    };
+
+    Ok(SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)?
+        .with_behaviour(|_| behaviour)?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(24 * 3600)))
+        .build())
+}
+
+fn subscribe(node: &mut Node, topic: &str) -> Result<(), Failure> {
+    node.behaviour_mut().gossipsub.subscribe(&IdentTopic::new(topic))?;
+    Ok(())
+}
+
+fn publish(node: &mut Node, topic: &str, data: Vec<u8>) -> Result<(), Failure> {
+    node.behaviour_mut().gossipsub.publish(IdentTopic::new(topic), data)?;
+    Ok(())
+}
+
+fn message_of(event: SwarmEvent<BehaviourEvent>) -> Option<gossipsub::Message> {
+    match event {
+        SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(gossipsub::Event::Message { message, .. })) => Some(message),
+        _ => None,
+    }
+}
+
+async fn next_message(node: &mut Node) -> gossipsub::Message {
+    loop {
+        if let Some(message) = message_of(node.select_next_some().await) {
+            return message;
+        }
+    }
+}
+
+// ---- The one that is measured against
+
+async fn listen() -> Result<(), Failure> {
+    let key = Keypair::generate_ed25519();
+    let called = Instant::now();
+    let mut node = make_node(key)?;
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut received = 0;
+
+    node.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+    subscribe(&mut node, "question")?;
+    subscribe(&mut node, "bulk")?;
+    loop {
+        tokio::select! {
+            event = node.select_next_some() => match event {
+                SwarmEvent::NewListenAddr { address, .. } => {
+                    println!("result start {}", called.elapsed().as_micros());
+                    println!("listening {address}/p2p/{}", node.local_peer_id());
+                }
+                event => if let Some(message) = message_of(event) {
+                    answer(&mut node, message, &mut received)?;
+                }
+            },
+            line = lines.next_line() => if line?.is_none() {
+                return Ok(());
+            },
+        }
+    }
+}
+
+fn answer(node: &mut Node, message: gossipsub::Message, received: &mut usize) -> Result<(), Failure> {
+    if message.topic.as_str() == "question" {
+        return publish(node, "answer", message.data);
+    }
+    *received += 1;
+    if *received % (window(message.data.len()) / 8).max(1) == 0 {
+        publish(node, "ack", received.to_string().into())?;
+    }
+    Ok(())
+}
+
+// ---- The one that measures
+
+/// Connects, and returns when each is known to hear the other.
+async fn meet(address: &Multiaddr) -> Result<Node, Failure> {
+    let mut node = make_node(Keypair::generate_ed25519())?;
+
+    subscribe(&mut node, "answer")?;
+    subscribe(&mut node, "ack")?;
+    node.dial(address.clone())?;
+    for attempt in 0..PATIENCE.as_millis() / RETRY.as_millis() {
+        // Until the subscription of the other is known this fails; that is what is waited for.
+        let _ = publish(&mut node, "question", format!("hello {attempt}").into());
+        if timeout(RETRY, next_message(&mut node)).await.is_ok() {
+            while timeout(RETRY * 5, next_message(&mut node)).await.is_ok() {}
+            return Ok(node);
+        }
+    }
+    Err("the listener does not answer".into())
+}
+
+async fn latency(address: &Multiaddr, duration: Duration) -> Result<(), Failure> {
+    let mut node = meet(address).await?;
+    let end = Instant::now() + duration;
+    let mut times = Vec::new();
+
+    while Instant::now() < end {
+        let asked = Instant::now();
+        publish(&mut node, "question", format!("{:064}", times.len()).into())?;
+        timeout(PATIENCE, next_message(&mut node)).await?;
+        times.push(asked.elapsed());
+    }
+    times.sort();
+    println!("result publish-latency {}", times[times.len() / 2].as_nanos() as f64 / 1e3);
+    Ok(())
+}
+
+async fn messages(address: &Multiaddr, size: usize, duration: Duration) -> Result<(), Failure> {
+    let mut node = meet(address).await?;
+    let (mut sent, mut acked) = (0, 0);
+    let started = Instant::now();
+    let mut last = started;
+
+    while last < started + duration {
+        while sent - acked < window(size) {
+            publish(&mut node, "bulk", vec![b'x'; size])?;
+            sent += 1;
+        }
+        let message = timeout(PATIENCE, next_message(&mut node)).await?;
+        acked = acked.max(String::from_utf8(message.data)?.parse()?);
+        last = Instant::now();
+    }
+    println!("result messages {}", acked as f64 / (last - started).as_secs_f64());
+    Ok(())
+}
+
+async fn dial(address: &Multiaddr, count: u32) -> Result<(), Failure> {
+    let mut node = make_node(Keypair::generate_ed25519())?;
+    let (mut connected, mut identified) = (Duration::ZERO, Duration::ZERO);
+    let peer = match address.iter().last() {
+        Some(Protocol::P2p(peer)) => peer,
+        _ => return Err("an address with /p2p/ is needed".into()),
+    };
+
+    for _ in 0..count {
+        let called = Instant::now();
+        node.dial(address.clone())?;
+        timeout(PATIENCE, dial_once(&mut node, peer, called, &mut connected, &mut identified)).await??;
+    }
+    println!("result dial {}", count as f64 / connected.as_secs_f64());
+    println!("result dial-identified {}", count as f64 / identified.as_secs_f64());
+    Ok(())
+}
+
+/// Adds up the times to connected and to identified, and disconnects.
+async fn dial_once(
+    node: &mut Node,
+    peer: PeerId,
+    called: Instant,
+    connected: &mut Duration,
+    identified: &mut Duration,
+) -> Result<(), Failure> {
+    loop {
+        match node.select_next_some().await {
+            SwarmEvent::ConnectionEstablished { .. } => *connected += called.elapsed(),
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { .. })) => {
+                *identified += called.elapsed();
+                let _ = node.disconnect_peer_id(peer);
+            }
+            SwarmEvent::ConnectionClosed { .. } => return Ok(()),
+            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(error.into()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+
+    match words[..] {
+        ["listen"] => listen().await,
+        ["dial", address, count] => dial(&address.parse()?, count.parse()?).await,
+        ["latency", address, seconds] => latency(&address.parse()?, Duration::from_secs_f64(seconds.parse()?)).await,
+        ["messages", address, size, seconds] => {
+            messages(&address.parse()?, size.parse()?, Duration::from_secs_f64(seconds.parse()?)).await
+        }
+        _ => Err("see peers/README.md".into()),
+    }
+}
