@@ -6,6 +6,7 @@
 #pragma once
 
 #include <avi.h>
+#include <glib/gstdio.h>
 
 #define DEADLINE 20 /* seconds; met only where something is wrong */
 
@@ -129,6 +130,23 @@ await_subscribers (AviDevice  *device,
 
   avi_device_wait_for_subscribers (device, topic, n, NULL, &error);
   g_assert_no_error (error);
+}
+
+static inline void
+remove_folder (const char *path)
+{
+  g_autoptr(GDir) folder = g_dir_open (path, 0, NULL);
+
+  for (const char *name = g_dir_read_name (folder); name != NULL; name = g_dir_read_name (folder))
+    {
+      g_autofree char *inside = g_build_filename (path, name, NULL);
+
+      if (g_file_test (inside, G_FILE_TEST_IS_DIR))
+        remove_folder (inside);
+      else
+        g_unlink (inside);
+    }
+  g_rmdir (path);
 }
 
 /* Counts emissions of any signal: connect it swapped, to a guint. */

@@ -386,6 +386,95 @@ test_two_devices_of_a_user (void)
   g_assert_cmpuint (n_discovered, ==, 1);
 }
 
+/* --- one key, two nodes --- */
+
+typedef struct
+{
+  char *id;
+  char *file;
+  guint n_addresses;
+  guint n;
+} Conflict;
+
+static void
+conflict_clear (Conflict *conflict)
+{
+  g_free (conflict->id);
+  g_free (conflict->file);
+}
+
+static void
+on_conflict (AviDevice         *device,
+             const char        *id,
+             const char *const *addresses,
+             const char        *file,
+             Conflict          *conflict)
+{
+  conflict_clear (conflict);
+  conflict->id = g_strdup (id);
+  conflict->file = g_strdup (file);
+  conflict->n_addresses = g_strv_length ((char **) addresses);
+  conflict->n++;
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Conflict, conflict_clear)
+
+static AviDevice *
+start_with_identity (const char *name, AviIdentity *identity)
+{
+  AviDevice *device = new_device (name);
+  g_autoptr(GError) error = NULL;
+
+  avi_device_set_identity (device, identity);
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  return device;
+}
+
+static void
+test_peers_conflict (void)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviDevice) original = start_with_identity ("original", identity);
+  g_autoptr(AviDevice) copy = start_with_identity ("copy", identity);
+  g_autoptr(AviPeer) peer = connect_devices (device, original);
+  g_autofree char *address = first_address (device);
+  g_auto(Conflict) conflict = { NULL };
+
+  g_signal_connect (device, "identity-conflict", G_CALLBACK (on_conflict), &conflict);
+  avi_device_dial_async (copy, address, NULL, NULL, NULL);
+  wait_until (conflict.n == 1);
+  g_assert_cmpstr (conflict.id, ==, avi_identity_get_peer_id (identity));
+  g_assert_cmpuint (conflict.n_addresses, ==, 2);
+  g_assert_null (conflict.file);
+  /* The older one stays. */
+  g_assert_true (avi_peer_get_connected (peer));
+}
+
+static void
+test_own_conflict (void)
+{
+  g_autofree char *folder = g_dir_make_tmp ("avi-conflict-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (folder, "key", NULL);
+  g_autoptr(AviIdentity) identity = avi_identity_load_or_create (file, NULL);
+  g_autoptr(AviDevice) device = start_with_identity ("original", identity);
+  g_autoptr(AviDevice) copy = start_with_identity ("copy", identity);
+  g_autofree char *address = first_address (copy);
+  g_auto(Conflict) conflict = { NULL };
+
+  g_signal_connect (device, "identity-conflict", G_CALLBACK (on_conflict), &conflict);
+  *strstr (address, "/p2p/") = '\0';
+  avi_device_dial_async (device, address, NULL, NULL, NULL);
+  wait_until (conflict.n == 1);
+  g_assert_cmpstr (conflict.id, ==, avi_identity_get_peer_id (identity));
+  g_assert_cmpuint (conflict.n_addresses, >=, 1);
+  g_assert_cmpstr (conflict.file, ==, file);
+  stop_device (device);
+  stop_device (copy);
+  remove_folder (folder);
+}
+
 /* --- contexts --- */
 
 static gpointer
@@ -418,6 +507,7 @@ int
 main (int argc, char **argv)
 {
   g_autofree char *runtime = g_dir_make_tmp ("avi-events-XXXXXX", NULL);
+  int status;
 
   /* Local discovery looks here. */
   g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
@@ -433,6 +523,11 @@ main (int argc, char **argv)
   g_test_add_func ("/device-events/peers are listed from their discovery on", test_peers);
   g_test_add_func ("/device-events/a peer that goes and returns is told to have done both", test_return);
   g_test_add_func ("/device-events/two devices of a user find each other", test_two_devices_of_a_user);
+  g_test_add_func ("/device-events/two nodes with one key are told of, with their addresses", test_peers_conflict);
+  g_test_add_func ("/device-events/another node with the device's own key is told of, with the file",
+                   test_own_conflict);
   g_test_add_func ("/device-events/a device tells in the context that it was made in", test_own_context);
-  return g_test_run ();
+  status = g_test_run ();
+  remove_folder (runtime);
+  return status;
 }
