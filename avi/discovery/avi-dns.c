@@ -499,4 +499,3 @@ avi_dns_writer_end (AviDnsWriter *self)
     self->full = TRUE;
   return avi_dns_writer_commit (self);
 }
-

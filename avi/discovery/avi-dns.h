@@ -72,7 +72,7 @@ typedef struct
   AviDnsName    name;
   guint16       type;        /* AviDnsType, or another */
   guint16       klass;       /* without its top bit */
-  gboolean      top_bit;     /* of a question: wants unicast; of a record: flushes caches (RFC 6762, sections 5.4, 10.2) */
+  gboolean      top_bit;     /* a question wants unicast, a record flushes caches (RFC 6762, sections 5.4, 10.2) */
   guint32       ttl;         /* seconds */
   AviSpan       data;        /* within the message */
   AviDnsName    target;      /* PTR, SRV of class IN */
@@ -116,10 +116,12 @@ typedef struct
 /* Appends a message's header to @writer: FALSE where it does not fit. The message may take all that
  * @writer's limit leaves. */
 gboolean avi_dns_writer_init     (AviDnsWriter *self, AviWriter *writer, guint16 id, guint16 flags);
-gboolean avi_dns_writer_question (AviDnsWriter *self, const AviDnsName *name, guint16 type, guint16 klass, gboolean top_bit);
+gboolean avi_dns_writer_question (AviDnsWriter *self, const AviDnsName *name, guint16 type, guint16 klass,
+                                  gboolean top_bit);
 /* A record is begun, its data put, and ended: FALSE, and it is as if it had never been begun,
  * where it does not fit. Sections must come in their order. */
-void     avi_dns_writer_begin    (AviDnsWriter *self, AviDnsSection section, const AviDnsName *name, guint16 type, gboolean top_bit, guint32 ttl);
+void     avi_dns_writer_begin    (AviDnsWriter *self, AviDnsSection section, const AviDnsName *name, guint16 type,
+                                  gboolean top_bit, guint32 ttl);
 void     avi_dns_writer_name     (AviDnsWriter *self, const AviDnsName *name, gboolean compress);
 void     avi_dns_writer_bytes    (AviDnsWriter *self, AviSpan bytes);
 void     avi_dns_writer_u16      (AviDnsWriter *self, guint16 value);

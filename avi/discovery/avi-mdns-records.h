@@ -26,7 +26,8 @@ typedef enum
 
 #define AVI_MDNS_BIT(kind) (1u << (kind))
 /* What a service answer carries with the PTR. */
-#define AVI_MDNS_DETAILS   (AVI_MDNS_BIT (AVI_MDNS_SRV) | AVI_MDNS_BIT (AVI_MDNS_TXT) | AVI_MDNS_BIT (AVI_MDNS_A) | AVI_MDNS_BIT (AVI_MDNS_AAAA))
+#define AVI_MDNS_HOSTS     (AVI_MDNS_BIT (AVI_MDNS_A) | AVI_MDNS_BIT (AVI_MDNS_AAAA))
+#define AVI_MDNS_DETAILS   (AVI_MDNS_BIT (AVI_MDNS_SRV) | AVI_MDNS_BIT (AVI_MDNS_TXT) | AVI_MDNS_HOSTS)
 
 /* The same on all interfaces. */
 typedef struct
@@ -47,7 +48,8 @@ void            avi_mdns_names_init      (AviMdnsNames *self, AviSpan label);
 AviMdnsRecords *avi_mdns_records_new     (GPtrArray *addresses, const char *peer);
 void            avi_mdns_records_free    (AviMdnsRecords *self);
 /* The kinds, as bits, that a question asks for. */
-guint           avi_mdns_records_match   (AviMdnsRecords *self, const AviMdnsNames *names, const AviDnsRecord *question);
+guint           avi_mdns_records_match   (AviMdnsRecords *self, const AviMdnsNames *names,
+                                          const AviDnsRecord *question);
 /* The kind that has this very record, AVI_MDNS_N_KINDS for none. */
 AviMdnsKind     avi_mdns_records_find    (AviMdnsRecords *self, const AviMdnsNames *names, const AviDnsRecord *record);
 /* How many records a kind is. */

@@ -279,7 +279,7 @@ avi_mdns_put_answers (AviMdns          *self,
   if ((bits & AVI_MDNS_BIT (AVI_MDNS_PTR)) != 0)
     more = AVI_MDNS_DETAILS;
   else if ((bits & AVI_MDNS_BIT (AVI_MDNS_SRV)) != 0)
-    more = AVI_MDNS_BIT (AVI_MDNS_A) | AVI_MDNS_BIT (AVI_MDNS_AAAA);
+    more = AVI_MDNS_HOSTS;
   avi_mdns_records_put (interface->records, &self->names, dns, AVI_DNS_ANSWER, bits, legacy);
   avi_mdns_records_put (interface->records, &self->names, dns, AVI_DNS_ADDITIONAL, more & ~bits, legacy);
 }
@@ -406,7 +406,8 @@ avi_mdns_tick (AviMdns *self,
       AviMdnsInterface *interface = avi_mdns_find_interface (self, ifindex);
 
       if (interface != NULL)
-        avi_mdns_query_interface (interface, now + avi_random_below (self->random, REFRESH_JITTER), REFRESH_SPACING, FALSE);
+        avi_mdns_query_interface (interface, now + avi_random_below (self->random, REFRESH_JITTER), REFRESH_SPACING,
+                                  FALSE);
     }
 }
 

@@ -59,7 +59,8 @@ void     avi_mdns_free (AviMdns *self);
  * without /p2p/, the best first) is what is announced there and nowhere else. It queries and
  * announces at once and after 0.25, 0.5, 1 and 2 s, then queries at growing intervals. Nothing
  * happens where nothing has changed. */
-void     avi_mdns_set_interface    (AviMdns *self, guint ifindex, gboolean ip4, gboolean ip6, GPtrArray *addresses, gint64 now);
+void     avi_mdns_set_interface    (AviMdns *self, guint ifindex, gboolean ip4, gboolean ip6, GPtrArray *addresses,
+                                    gint64 now);
 void     avi_mdns_remove_interface (AviMdns *self, guint ifindex);
 /* Withdraws us everywhere: what `transmit` then gives are goodbyes, after which it is silent. */
 void     avi_mdns_goodbye          (AviMdns *self, gint64 now);

@@ -332,7 +332,11 @@ static void
 avi_interfaces_request (AviInterfaces *self,
                         Dump           dump)
 {
-  struct { struct nlmsghdr header; struct rtgenmsg body; } request = {
+  struct
+  {
+    struct nlmsghdr header;
+    struct rtgenmsg body;
+  } request = {
     .header = {
       .nlmsg_len = NLMSG_LENGTH (sizeof (struct rtgenmsg)),
       .nlmsg_type = dump == DUMP_LINKS ? RTM_GETLINK : RTM_GETADDR,
@@ -454,7 +458,11 @@ avi_interfaces_read (AviInterfaces         *self,
 static gboolean
 avi_interfaces_receive (AviInterfaces *self)
 {
-  union { struct nlmsghdr header; guint8 bytes[BUFFER_LEN]; } buffer;
+  union
+  {
+    struct nlmsghdr header;
+    guint8          bytes[BUFFER_LEN];
+  } buffer;
   struct sockaddr_nl from = { 0 };
   socklen_t from_len = sizeof from;
   gssize len = recvfrom (self->fd, &buffer, sizeof buffer, MSG_TRUNC, (struct sockaddr *) &from, &from_len);

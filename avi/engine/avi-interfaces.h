@@ -40,7 +40,8 @@ typedef struct _AviInterfaces AviInterfaces;
 
 /* Asks the kernel before it returns, which does not wait for anybody. @changed: from the loop only,
  * once per batch of changes; it may not free the AviInterfaces. */
-AviInterfaces *avi_interfaces_new  (AviLoop *loop, void (*changed) (gpointer user_data), gpointer user_data, GError **error);
+AviInterfaces *avi_interfaces_new  (AviLoop *loop, void (*changed) (gpointer user_data), gpointer user_data,
+                                    GError **error);
 void           avi_interfaces_free (AviInterfaces *self);
 /* (transfer none) (element-type AviInterface), by index; good until the loop runs again. */
 GPtrArray     *avi_interfaces_get  (AviInterfaces *self);

@@ -45,7 +45,7 @@ struct _AviLan
 
   AviMdns     *mdns;         /* NULL: switched off, or we have left */
   AviAvahi    *avahi;
-  char        *avahi_problem;
+  char        *avahi_problem; /* of a daemon that is there: without one nothing stands in the way; or NULL */
   AviLanPeers *peers;
   GPtrArray   *links;        /* of AviLanLink */
   gboolean     too_many;     /* interfaces */

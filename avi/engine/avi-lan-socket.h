@@ -32,7 +32,8 @@ void          avi_lan_socket_free        (AviLanSocket *self);
 guint         avi_lan_socket_get_ifindex (AviLanSocket *self);
 int           avi_lan_socket_get_family  (AviLanSocket *self);
 /* One packet. FALSE: no more for now. One that does not fit @buffer is passed over. */
-gboolean      avi_lan_socket_receive     (AviLanSocket *self, AviSpan buffer, AviSpan *packet, struct sockaddr_storage *from);
+gboolean      avi_lan_socket_receive     (AviLanSocket *self, AviSpan buffer, AviSpan *packet,
+                                          struct sockaddr_storage *from);
 /* FALSE: errno says why. A full queue is no failure: the packet is lost, as any may be. */
 gboolean      avi_lan_socket_send        (AviLanSocket *self, const struct sockaddr_storage *to, AviSpan packet);
 

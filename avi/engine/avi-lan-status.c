@@ -9,10 +9,7 @@
 
 static void avi_lan_status_due (AviTimer *timer, gint64 now);
 
-static void
-add (GString    *text,
-     const char *format,
-     ...) G_GNUC_PRINTF (2, 3);
+static void add (GString *text, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static void
 add (GString    *text,
@@ -120,8 +117,8 @@ add_problems (AviLan  *self,
     add (text, "UDP port %u is taken on %s by a program that does not share it: stop it, or make it share the port",
          AVI_MDNS_PORT, taken);
   if (silent != NULL)
-    add (text, "no mDNS of any other host heard on %s for %d s: an access point may keep its clients apart, or a firewall "
-               "may block UDP port %u; else give one node the address of another, that is enough",
+    add (text, "no mDNS of any other host heard on %s for %d s: an access point may keep its clients apart, or a "
+               "firewall may block UDP port %u; else give one node the address of another, that is enough",
          silent, (int) (AVI_LAN_SILENCE / G_USEC_PER_SEC), AVI_MDNS_PORT);
   for (guint i = 0; i < self->links->len; i++)
     {

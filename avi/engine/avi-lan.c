@@ -232,9 +232,10 @@ avi_lan_avahi_changed (gpointer    user_data,
 {
   AviLan *self = user_data;
 
-  g_debug ("avahi-daemon is %s", running ? "there" : "not there");
+  g_debug ("avahi-daemon is %s%s%s", running ? "there" : "not there", problem != NULL ? ": " : "",
+           problem != NULL ? problem : "");
   g_free (self->avahi_problem);
-  self->avahi_problem = g_strdup (problem);
+  self->avahi_problem = running ? g_strdup (problem) : NULL;
   avi_lan_wake (self);
 }
 
@@ -270,7 +271,8 @@ avi_lan_open_link (AviLan     *self,
       if (link->sockets[i] != NULL)
         continue;
       g_debug ("%s", error->message);
-      avi_loop_set_timer (self->loop, &self->retry_timer, avi_loop_now (self->loop) + RETRY_INTERVAL, avi_lan_retry_due);
+      avi_loop_set_timer (self->loop, &self->retry_timer, avi_loop_now (self->loop) + RETRY_INTERVAL,
+                          avi_lan_retry_due);
       if (g_error_matches (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
         link->port_taken = TRUE;
       else
@@ -384,7 +386,7 @@ avi_lan_describe_network (AviLan *self)
           g_string_append_c (text, ' ');
           for (guint k = 0; k < sizeof address->ip; k++)
             g_string_append_printf (text, "%02x", address->ip[k]);
-          g_string_append_printf (text, "/%u", address->prefix);
+          g_string_append_printf (text, "/%u%s", address->prefix, address->fleeting ? "~" : "");
         }
       g_string_append_c (text, '\n');
     }
@@ -503,6 +505,13 @@ avi_lan_is_own (AviLan             *self,
         return TRUE;
     }
   return FALSE;
+}
+
+gboolean
+avi_lan_has_lost (AviLan             *self,
+                  const AviMultiaddr *address)
+{
+  return self->interfaces != NULL && !avi_lan_is_own (self, address);
 }
 
 gboolean

@@ -230,7 +230,8 @@ lan_deliver (Node **nodes, guint n, guint sender, guint *seen, gint64 now)
       GBytes *bytes = g_bytes_ref (g_array_index (nodes[sender]->sent, Sent, *seen).bytes);
 
       for (guint i = 0; i < n; i++)
-        g_assert_true (node_receive (nodes[i], avi_span_from_bytes (bytes), nodes[sender]->host, AVI_MDNS_PORT, now, NULL));
+        g_assert_true (
+            node_receive (nodes[i], avi_span_from_bytes (bytes), nodes[sender]->host, AVI_MDNS_PORT, now, NULL));
       g_bytes_unref (bytes);
     }
 }
@@ -300,7 +301,8 @@ packet_put_ptr (Packet *packet, const AviDnsName *instance, guint32 ttl)
 }
 
 static void
-packet_put_txt (Packet *packet, AviDnsSection section, const AviDnsName *instance, guint32 ttl, gboolean flush, const char *first, ...)
+packet_put_txt (Packet *packet, AviDnsSection section, const AviDnsName *instance, guint32 ttl, gboolean flush,
+                const char *first, ...)
 {
   va_list args;
 
@@ -550,8 +552,9 @@ static void
 test_both_families (void)
 {
   g_autoptr(Node) node = node_new (1);
-  g_autoptr(GPtrArray) addresses = make_addresses ("/ip4/10.0.0.1/tcp/4001", "/ip6/2001:db8::1/tcp/4002",
-                                                   "/ip6zone/eth0/ip6/fe80::1/tcp/4002", "/ip4/10.0.0.1/tcp/4003", NULL);
+  g_autoptr(GPtrArray) addresses =
+      make_addresses ("/ip4/10.0.0.1/tcp/4001", "/ip6/2001:db8::1/tcp/4002", "/ip6zone/eth0/ip6/fe80::1/tcp/4002",
+                      "/ip4/10.0.0.1/tcp/4003", NULL);
   g_autofree char *first = g_strdup_printf ("dnsaddr=/ip4/10.0.0.1/tcp/4001/p2p/%s", node->text);
   g_autofree char *third = g_strdup_printf ("dnsaddr=/ip6/fe80::1/tcp/4002/p2p/%s", node->text);
   gint64 now = START;
@@ -659,7 +662,12 @@ test_names (void)
   node_get_names (node, &now, &instance_name, &host_name);
   g_autofree char *instance = name_to_text (&instance_name);
   g_autofree char *host = name_to_text (&host_name);
-  const struct { const char *name; AviDnsType type; const char *answer; } asked[] = {
+  const struct
+  {
+    const char *name;
+    AviDnsType type;
+    const char *answer;
+  } asked[] = {
     { instance, AVI_DNS_TYPE_TXT, "TXT*4500" },
     { instance, AVI_DNS_TYPE_SRV, "SRV*120 | A*120" },
     { instance, AVI_DNS_TYPE_ANY, "SRV*120 TXT*4500 | A*120" },
@@ -777,7 +785,11 @@ test_probe (void)
 static void
 test_known_answer (void)
 {
-  static const struct { guint32 ttl; guint answers; } known[] = { { 4500, 0 }, { 2250, 0 }, { 2249, 1 }, { 0, 1 } };
+  static const struct
+  {
+    guint32 ttl;
+    guint answers;
+  } known[] = { { 4500, 0 }, { 2250, 0 }, { 2249, 1 }, { 0, 1 } };
   gint64 now;
   g_autoptr(Node) node = node_new_settled (1, &now);
   AviDnsName instance, host;
@@ -1044,7 +1056,10 @@ test_pair (void)
 static void
 test_company (void)
 {
-  enum { N = 20 };
+  enum
+  {
+    N = 20
+  };
   Node *nodes[N];
   gint64 now = START;
   guint sent = 0, wakes = 0;
@@ -1188,7 +1203,10 @@ test_addresses (void)
   gint64 now;
   g_autoptr(Node) node = node_new_settled (1, &now);
   g_autofree char *link_local = g_strdup_printf ("/ip6zone/%u/ip6/fe80::9/tcp/1", IFINDEX);
-  const struct { const char *told, *kept; } addresses[] = {
+  const struct
+  {
+    const char *told, *kept;
+  } addresses[] = {
     { "/ip4/10.0.0.9/tcp/1", "/ip4/10.0.0.9/tcp/1" },
     { "/ip6/2001:db8::9/tcp/1", "/ip6/2001:db8::9/tcp/1" },
     { "/ip6/fe80::9/tcp/1", link_local },
@@ -1539,7 +1557,8 @@ test_malformed (void)
 
   g_autoptr(GError) error = NULL;
 
-  g_assert_false (node_receive (node, AVI_SPAN (huge, AVI_MDNS_MAX_PACKET + 1), "10.0.0.9", AVI_MDNS_PORT, now, &error));
+  g_assert_false (
+      node_receive (node, AVI_SPAN (huge, AVI_MDNS_MAX_PACKET + 1), "10.0.0.9", AVI_MDNS_PORT, now, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
 
   packet_send (&packet, node, now);
@@ -1569,7 +1588,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/mdns/queries and announces at 0, 0.25, 0.5, 1 and 2 s, then queries ever more seldom", test_train);
-  g_test_add_func ("/mdns/announces in both families, in the form that all take, the best address first", test_both_families);
+  g_test_add_func ("/mdns/announces in both families, in the form that all take, the best address first",
+                   test_both_families);
   g_test_add_func ("/mdns/keeps many addresses within a packet", test_many_addresses);
   g_test_add_func ("/mdns/only looks while it has nothing to announce", test_nothing_to_announce);
   g_test_add_func ("/mdns/answers for the service by multicast, after a random while", test_answer);

@@ -196,7 +196,7 @@ test_peer_address (Fixture *fixture, gconstpointer data)
   v0 = find (fixture, "v0");
   g_assert_true (avi_interface_has (v0, AF_INET, ip));
   g_assert_false (avi_interface_is_near (v0, AF_INET, ip));
-  memcpy (ip, (guint8[]) { 10, 9, 8, 7 }, 4);
+  memcpy (ip, (guint8[]){ 10, 9, 8, 7 }, 4);
   g_assert_false (avi_interface_has (v0, AF_INET, ip));
   g_assert_true (avi_interface_is_near (v0, AF_INET, ip));
 }
@@ -298,7 +298,12 @@ test_many (Fixture *fixture, gconstpointer data)
 static void
 test_near (Fixture *fixture, gconstpointer data)
 {
-  static const struct { const char *interface; const char *ip; gboolean own, near; } cases[] = {
+  static const struct
+  {
+    const char *interface;
+    const char *ip;
+    gboolean own, near;
+  } cases[] = {
     { "v0", "10.1.2.3", TRUE, TRUE },
     { "v0", "10.1.15.255", FALSE, TRUE },
     { "v0", "10.1.16.0", FALSE, FALSE },

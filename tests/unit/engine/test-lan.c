@@ -142,7 +142,8 @@ node_run (Node *node)
 
 /* Runs both (the second may be NULL) until @condition holds; returns how long that took. */
 static gint64
-run_until (Node *node, Node *other, gboolean (*condition) (Node *node, gconstpointer data), gconstpointer data, gint64 limit)
+run_until (Node *node, Node *other, gboolean (*condition) (Node *node, gconstpointer data), gconstpointer data,
+           gint64 limit)
 {
   gint64 start = g_get_monotonic_time ();
 
@@ -365,7 +366,11 @@ test_late (Fixture *fixture, gconstpointer data)
 static void
 test_addresses (Fixture *fixture, gconstpointer data)
 {
-  static const struct { const char *address; gboolean own, near; } cases[] = {
+  static const struct
+  {
+    const char *address;
+    gboolean own, near;
+  } cases[] = {
     { "/ip4/10.1.0.1/tcp/1", TRUE, TRUE },
     { "/ip4/10.1.0.2/tcp/1", FALSE, TRUE },
     { "/ip4/10.2.0.2/tcp/1", FALSE, FALSE },
