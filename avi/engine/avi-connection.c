@@ -81,6 +81,13 @@ avi_connection_touch (AviConnection *self)
   avi_loop_request_round (self->engine->loop);
 }
 
+void
+avi_connection_ping (AviConnection *self)
+{
+  avi_link_ping (self->link);
+  avi_connection_touch (self);
+}
+
 AviConnection *
 avi_connection_dial (AviEngine       *engine,
                      AviMultiaddr    *address,
@@ -375,6 +382,9 @@ avi_connection_handle (AviConnection *self,
       break;
 
     case AVI_LINK_EVENT_PONG:
+      /* All that is known of the distance of a peer without /ipfs/ping. */
+      if (self->ping == NULL)
+        avi_swarm_pong (self->engine->swarm, self, event->round_trip);
       break;
 
     case AVI_LINK_EVENT_GO_AWAY:

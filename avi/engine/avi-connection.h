@@ -92,6 +92,8 @@ void           avi_connection_close  (AviConnection *self, GError *reason);
 /* Says GoAway, takes nothing new, closes @after µs from now, or as soon as the peer does. */
 void           avi_connection_drain  (AviConnection *self, gint64 after);
 void           avi_connection_free   (AviConnection *self);
+/* Asks whether the peer is there, by a Yamux ping, which every peer answers. */
+void           avi_connection_ping   (AviConnection *self);
 /* Sends what there is to send. Called after each round for the dirty ones. */
 void           avi_connection_flush  (AviConnection *self);
 gboolean       avi_connection_is_flushed (AviConnection *self);

@@ -112,6 +112,8 @@ avi_ping_gone (AviStreamOwner *owner,
 
   if (owner->connection->ping == owner)
     owner->connection->ping = NULL;
+  if (self->prober && refused)
+    avi_connection_ping (owner->connection);
   avi_loop_clear_timer (owner->connection->engine->loop, &self->timer);
   avi_ping_free (self->ping);
   g_free (self);
@@ -150,7 +152,10 @@ avi_ping_service_probe (AviConnection *connection)
   PingStream *self = (PingStream *) connection->ping;
 
   if (self == NULL)
-    return;
+    {
+      avi_connection_ping (connection);
+      return;
+    }
   avi_ping_probe (self->ping, avi_loop_now (connection->engine->loop));
   avi_ping_stream_send (self);
 }

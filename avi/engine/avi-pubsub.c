@@ -8,6 +8,9 @@
 #include "avi-services.h"
 #include "wire/avi-frame-reader.h"
 
+/* Of our stream on one connection: rust-libp2p has done with a connection's pub/sub at its fifth stream. */
+#define MAX_RENEWALS 3
+
 /* Who waits until a topic has so many subscribers. */
 typedef struct
 {
@@ -32,7 +35,8 @@ typedef struct
   AviStreamOwner owner;
   AviPubsub     *pubsub;
   AviPeerId      peer;
-  GBytes        *held; /* an RPC that the stream did not take yet; the router waits meanwhile */
+  GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
+  guint          n_renewals; /* streams on this connection before this one */
 } Output;
 
 /* A peer's stream to us. What comes before the peer is attached is held: its subscriptions are sent
@@ -47,6 +51,7 @@ typedef struct
 static void avi_pubsub_timeout (AviTimer *timer, gint64 now);
 static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
 static void avi_pubsub_hear (AviPubsub *self);
+static void avi_pubsub_renew (AviPubsub *self, AviPeerEntry *entry, guint n_renewals);
 
 /* --- our stream to a peer --- */
 
@@ -81,6 +86,19 @@ avi_output_data (AviStreamOwner *owner,
   avi_stream_consume (owner, data.len);
 }
 
+/* Nothing is ever said on this direction, so its end means that the peer has closed the stream and
+ * reads no more: so does rust-libp2p when an RPC is over its limit. */
+static void
+avi_output_finished (AviStreamOwner *owner)
+{
+  Output *self = (Output *) owner;
+
+  if (g_hash_table_lookup (self->pubsub->outputs, &self->peer) == self)
+    avi_stream_reset (owner);
+  else
+    avi_stream_finish (owner);
+}
+
 static void
 avi_output_gone (AviStreamOwner *owner,
                  gboolean        refused)
@@ -93,7 +111,7 @@ avi_output_gone (AviStreamOwner *owner,
       g_hash_table_remove (pubsub->outputs, &self->peer);
       /* With the whole connection gone the swarm says what follows: another connection, or detach. */
       if (owner->connection->state == AVI_CONNECTION_OPEN)
-        avi_pubsub_forget (pubsub, owner->connection->entry);
+        avi_pubsub_renew (pubsub, owner->connection->entry, refused ? MAX_RENEWALS : self->n_renewals);
     }
   g_clear_pointer (&self->held, g_bytes_unref);
   g_free (self);
@@ -110,6 +128,7 @@ avi_output_agreed (AviStreamOwner *owner,
 static const AviStreamHandler output_handler = {
   .agreed = avi_output_agreed,
   .data = avi_output_data,
+  .finished = avi_output_finished,
   .writable = avi_output_writable,
   .gone = avi_output_gone,
 };
@@ -289,16 +308,17 @@ avi_pubsub_release_inputs (AviPeerEntry *entry)
     }
 }
 
-void
-avi_pubsub_attach (AviPubsub    *self,
-                   AviPeerEntry *entry,
-                   gboolean      moved)
+/* @moved: the router goes on with what it knows of the peer. */
+static void
+avi_pubsub_open (AviPubsub    *self,
+                 AviPeerEntry *entry,
+                 gboolean      moved,
+                 guint         n_renewals)
 {
   const char *const *protocol = avi_pubsub_choose_protocol (entry);
   gint64 now = avi_loop_now (self->engine->loop);
   Output *output;
 
-  avi_pubsub_drop_output (self, entry);
   if (protocol == NULL)
     {
       avi_pubsub_forget (self, entry);
@@ -308,6 +328,7 @@ avi_pubsub_attach (AviPubsub    *self,
   output->owner.handler = &output_handler;
   output->pubsub = self;
   output->peer = entry->id;
+  output->n_renewals = n_renewals;
   if (!avi_connection_open_stream (entry->main, protocol, &output->owner, NULL))
     {
       g_free (output);
@@ -318,6 +339,30 @@ avi_pubsub_attach (AviPubsub    *self,
   if (!moved || !avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
     avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], avi_pubsub_guess_family (entry), now);
   avi_pubsub_release_inputs (entry);
+}
+
+/* Our stream to the peer is gone, and the connection is not. What was under way is lost. */
+static void
+avi_pubsub_renew (AviPubsub    *self,
+                  AviPeerEntry *entry,
+                  guint         n_renewals)
+{
+  if (n_renewals >= MAX_RENEWALS || entry->main == NULL || entry->main->draining)
+    {
+      avi_pubsub_forget (self, entry);
+      return;
+    }
+  avi_engine_log (&entry->id, entry->main->remote, "pub/sub: the peer ended our stream, here is another");
+  avi_pubsub_open (self, entry, TRUE, n_renewals + 1);
+}
+
+void
+avi_pubsub_attach (AviPubsub    *self,
+                   AviPeerEntry *entry,
+                   gboolean      moved)
+{
+  avi_pubsub_drop_output (self, entry);
+  avi_pubsub_open (self, entry, moved, 0);
 }
 
 gboolean

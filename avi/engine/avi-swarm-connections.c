@@ -8,7 +8,8 @@
  *   same boot, same direction        the newer stays, the other is drained
  *   another boot                     the peer restarted: the newer replaces the older whole, unless the
  *                                    older still answers a ping: then two nodes have one key
- *   no boot id                       both stay, the first is used
+ *   no boot id                       both stay, the first is used while it lives: it is asked, for the peer
+ *                                    may have lost its power, and know nothing of it any more
  */
 #include "config.h"
 
@@ -244,6 +245,7 @@ avi_swarm_settle (AviSwarm      *self,
       break;
 
     case RELATION_UNKNOWN:
+      avi_ping_service_probe (entry->main);
       break;
     }
 }
