@@ -53,10 +53,11 @@ gossipsub_count_queue (AviRpcQueue *queue)
 {
   gsize bytes = 0;
 
-  for (guint i = queue->first_message; i < queue->messages->len; i++)
-    bytes += avi_gossip_message_get_cost (queue->messages->pdata[i]);
   for (GList *link = queue->gossip.head; link != NULL; link = link->next)
     bytes += g_bytes_get_size (link->data);
+  g_assert_cmpuint (queue->gossip_bytes, ==, bytes);
+  for (guint i = queue->first_message; i < queue->messages->len; i++)
+    bytes += avi_gossip_message_get_cost (queue->messages->pdata[i]);
   return bytes;
 }
 

@@ -60,6 +60,7 @@ avi_rpc_queue_take_gossip (AviRpcQueue *self)
 {
   GBytes *fields = g_queue_pop_head (&self->gossip);
 
+  self->gossip_bytes -= g_bytes_get_size (fields);
   self->bytes -= g_bytes_get_size (fields);
   return fields;
 }
@@ -117,13 +118,13 @@ avi_rpc_queue_message (AviRpcQueue *self, AviGossipMessage *message, guint64 *dr
 {
   gsize cost = avi_gossip_message_get_cost (message);
 
-  while (self->bytes + cost > self->max_bytes && !g_queue_is_empty (&self->gossip))
+  if (self->bytes - self->gossip_bytes + cost > self->max_bytes)
+    return FALSE;
+  while (self->bytes + cost > self->max_bytes)
     {
       g_bytes_unref (avi_rpc_queue_take_gossip (self));
       ++*dropped;
     }
-  if (self->bytes + cost > self->max_bytes)
-    return FALSE;
 
   g_ptr_array_add (self->messages, avi_gossip_message_ref (message));
   self->bytes += cost;
@@ -136,6 +137,7 @@ avi_rpc_queue_gossip (AviRpcQueue *self, AviSpan fields)
   if (self->bytes + fields.len > self->max_bytes)
     return FALSE;
   g_queue_push_tail (&self->gossip, g_bytes_new (fields.data, fields.len));
+  self->gossip_bytes += fields.len;
   self->bytes += fields.len;
   return TRUE;
 }

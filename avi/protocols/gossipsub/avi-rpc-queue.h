@@ -20,6 +20,7 @@ typedef struct
 {
   gsize       max_bytes;     /* of messages and gossip */
   gsize       bytes;
+  gsize       gossip_bytes;  /* of them, gossip */
   GHashTable *subscriptions; /* topic's name → what to tell of it */
   GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
   GPtrArray  *messages;      /* AviGossipMessage, owned, from first_message on */
@@ -39,7 +40,7 @@ void     avi_rpc_queue_graft     (AviRpcQueue *self, GRefString *topic);
 /* @backoff: seconds; 0: not said. */
 void     avi_rpc_queue_prune     (AviRpcQueue *self, GRefString *topic, guint backoff);
 
-/* FALSE: no room. @dropped: goes up by each gossip that had to make room. */
+/* FALSE: no room, and nothing changed. @dropped: goes up by each gossip that had to make room. */
 gboolean avi_rpc_queue_message   (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped);
 /* @fields: of a ControlMessage, at most AVI_RPC_QUEUE_MAX_GOSSIP. FALSE: no room. */
 gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields);

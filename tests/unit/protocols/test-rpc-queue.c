@@ -225,6 +225,16 @@ test_gossip_gives_way (Fixture *f, gconstpointer limit)
   g_assert_true (push_message (f, 100));
 }
 
+static void
+test_gossip_stays (Fixture *f, gconstpointer data)
+{
+  g_assert_true (push_gossip (f, 1000));
+  g_assert_false (push_message (f, 20000)); /* would not fit anyway */
+  g_assert_cmpuint (f->dropped, ==, 0);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 iwant × 1");
+}
+
 /* Messages come out in the order in which they went in, however far the queue moves on. */
 static void
 test_order (Fixture *f, gconstpointer data)
@@ -264,6 +274,7 @@ main (int argc, char **argv)
   ADD ("much is spread over several RPCs", 0, test_split);
   ADD ("a large message goes alone, in its turn", 0, test_large_message);
   ADD ("gossip gives way to messages, state to nothing", 10000, test_gossip_gives_way);
+  ADD ("gossip does not give way to what does not fit at all", 10000, test_gossip_stays);
   ADD ("keeps the order of messages", 0, test_order);
   return g_test_run ();
 }
