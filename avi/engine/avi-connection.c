@@ -66,9 +66,31 @@ avi_connection_free (AviConnection *self)
   g_assert (self->state == AVI_CONNECTION_CLOSED);
   avi_link_free (self->link);
   avi_multiaddr_unref (self->remote);
+  g_clear_pointer (&self->local, avi_multiaddr_unref);
   avi_identify_clear (&self->info);
   g_free (self->why_closed);
   g_free (self);
+}
+
+static void
+avi_connection_note_local (AviConnection *self)
+{
+  struct sockaddr_storage storage;
+  socklen_t len = sizeof storage;
+
+  if (getsockname (self->watch.fd, (struct sockaddr *) &storage, &len) == 0)
+    self->local = avi_multiaddr_from_sockaddr ((struct sockaddr *) &storage);
+}
+
+void
+avi_connection_check_address (AviConnection *self)
+{
+  if (self->local != NULL && avi_lan_has_lost (self->engine->lan, self->local))
+    {
+      g_autofree char *text = avi_multiaddr_to_string (self->local);
+
+      avi_connection_close (self, g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "this machine has lost the address %s", text));
+    }
 }
 
 static void
@@ -156,6 +178,7 @@ avi_connection_accept (AviEngine                     *engine,
       avi_connection_free (self);
       return NULL;
     }
+  avi_connection_note_local (self);
   avi_connection_update_timer (self);
   return self;
 }
@@ -450,6 +473,7 @@ avi_connection_connected (AviConnection *self)
       return;
     }
   self->state = AVI_CONNECTION_HANDSHAKE;
+  avi_connection_note_local (self);
   avi_connection_touch (self);
 }
 

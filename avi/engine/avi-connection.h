@@ -59,6 +59,7 @@ struct _AviConnection
   AviTimer           timer;
   AviLink           *link;
   AviMultiaddr      *remote;
+  AviMultiaddr      *local;       /* from when it is connected; NULL before */
   gboolean           inbound;
   gboolean           read_paused; /* never for long: only while `unsent` is too large */
   struct sockaddr_storage source; /* of an inbound one, for the limits */
@@ -89,6 +90,8 @@ AviConnection *avi_connection_dial   (AviEngine *engine, AviMultiaddr *address, 
 AviConnection *avi_connection_accept (AviEngine *engine, int fd, const struct sockaddr_storage *source, socklen_t len);
 /* At once; what is not sent is lost. @reason: (transfer full), NULL: we wanted it. */
 void           avi_connection_close  (AviConnection *self, GError *reason);
+/* Closes it where its own address is on no interface any more: what is sent on it goes nowhere. */
+void           avi_connection_check_address (AviConnection *self);
 /* Says GoAway, takes nothing new, closes @after µs from now, or as soon as the peer does. */
 void           avi_connection_drain  (AviConnection *self, gint64 after);
 void           avi_connection_free   (AviConnection *self);

@@ -61,6 +61,7 @@ struct _AviEngine
   GQueue     dirty;        /* of AviConnection, by their `dirty_link` */
   GPtrArray *graveyard;    /* of AviConnection */
 
+  AviTimer scan_timer;     /* node files are to be looked at */
   gboolean stopping;       /* no new work */
   gboolean hurry;          /* and no flush */
   gboolean stopped;        /* the loop ends */
@@ -75,6 +76,8 @@ void avi_engine_log (const AviPeerId *peer, const AviMultiaddr *remote, const ch
 
 /* Listening addresses have changed: the snapshot, discovery and identify push follow. */
 void avi_engine_update_addresses (AviEngine *self);
+/* A peer of this machine may have died, of which its node file gives no event: soon, not now. */
+void avi_engine_look_again (AviEngine *self);
 /* Our addresses as we tell peers: (transfer full) (element-type AviMultiaddr) */
 GPtrArray *avi_engine_get_addresses (AviEngine *self);
 

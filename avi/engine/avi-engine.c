@@ -174,7 +174,7 @@ avi_engine_network_changed (gpointer user_data)
     return;
   avi_engine_log (NULL, NULL, "the network changed");
   avi_engine_update_addresses (self);
-  avi_swarm_forgive (self->swarm);
+  avi_swarm_network_changed (self->swarm);
   avi_bootstrap_forgive (self->bootstrap);
 }
 
@@ -207,6 +207,23 @@ avi_engine_local_gone (gpointer         user_data,
   AviEngine *self = user_data;
 
   avi_swarm_lost (self->swarm, peer, AVI_SOURCE_LOCAL);
+}
+
+static void
+avi_engine_scan_local (AviTimer *timer,
+                       gint64    now)
+{
+  AviEngine *self = AVI_CONTAINER_OF (timer, AviEngine, scan_timer);
+
+  if (self->local != NULL)
+    avi_local_scan (self->local);
+}
+
+void
+avi_engine_look_again (AviEngine *self)
+{
+  if (self->local != NULL)
+    avi_loop_set_timer (self->loop, &self->scan_timer, avi_loop_now (self->loop), avi_engine_scan_local);
 }
 
 static void
@@ -494,6 +511,7 @@ avi_engine_end (AviEngine *self)
   g_clear_pointer (&self->lan, avi_lan_free);
   g_ptr_array_set_size (self->listeners, 0);
   avi_loop_clear_timer (self->loop, &self->stop_timer);
+  avi_loop_clear_timer (self->loop, &self->scan_timer);
   while (self->graveyard->len > 0)
     avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
   avi_core_set_status (self->core, "not running");

@@ -385,6 +385,8 @@ avi_swarm_disconnected (AviSwarm      *self,
   entry->last_error = g_strdup (connection->why_closed);
   avi_pubsub_detach (self->engine->pubsub, entry);
   avi_swarm_tell (self, entry, AVI_EVENT_PEER_DISCONNECTED);
+  if (avi_addresses_get_sources (entry->addresses) & AVI_SOURCE_LOCAL)
+    avi_engine_look_again (self->engine);
 }
 
 /* The one in use has ended, or will take nothing new. */

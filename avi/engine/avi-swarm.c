@@ -206,6 +206,13 @@ avi_swarm_for_each_connection (AviSwarm *self,
     func (g_ptr_array_index (all, i));
 }
 
+void
+avi_swarm_network_changed (AviSwarm *self)
+{
+  avi_swarm_for_each_connection (self, avi_connection_check_address);
+  avi_swarm_forgive (self);
+}
+
 static void
 avi_swarm_push_to (AviConnection *connection)
 {

@@ -31,8 +31,10 @@ void     avi_swarm_pong          (AviSwarm *self, AviConnection *connection, gin
 /* What discovery says: these are the addresses that @source knows of @peer now. @name may be NULL. */
 void     avi_swarm_found   (AviSwarm *self, const AviPeerId *peer, const char *name, GPtrArray *addresses, AviSource source);
 void     avi_swarm_lost    (AviSwarm *self, const AviPeerId *peer, AviSource source);
-/* Another network: all back-offs are void. */
+/* All back-offs are void. */
 void     avi_swarm_forgive (AviSwarm *self);
+/* Another network: and connections from addresses that are gone are closed. */
+void     avi_swarm_network_changed (AviSwarm *self);
 /* What we say of ourselves has changed: push it. */
 void     avi_swarm_push_identify (AviSwarm *self);
 
