@@ -64,7 +64,11 @@ typedef enum
   AVI_COUNT_MESSAGES_FORWARDED,
   AVI_COUNT_MESSAGES_INVALID,
   AVI_COUNT_MESSAGES_RECOVERED,
-  AVI_COUNT_RPCS_DROPPED,
+  AVI_COUNT_MESSAGES_UNWANTED,   /* on a topic that we do not subscribe to */
+  AVI_COUNT_MESSAGES_UNVERIFIED, /* dropped: too many signatures being checked */
+  AVI_COUNT_SENDS_DROPPED,       /* messages and gossip for a peer that does not read */
+  AVI_COUNT_GOSSIP_LIMITED,      /* subscriptions and gossip of peers beyond a limit */
+  AVI_COUNT_PROMISES_BROKEN,     /* messages announced, asked for, and not sent */
   AVI_N_COUNTS
 } AviCount;
 

@@ -65,7 +65,11 @@ static const char *const count_names[] = {
   "messages-forwarded",
   "messages-invalid",
   "messages-recovered",
-  "rpcs-dropped",
+  "messages-unwanted",
+  "messages-unverified",
+  "sends-dropped",
+  "gossip-limited",
+  "promises-broken",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (count_names) == AVI_N_COUNTS);
 

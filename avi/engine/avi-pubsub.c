@@ -451,7 +451,11 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_FORWARDED, statistics.forwarded);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_INVALID, statistics.invalid);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_RECOVERED, statistics.iwant_recovered);
-  avi_core_set_count (core, AVI_COUNT_RPCS_DROPPED, statistics.queue_drops);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_UNWANTED, statistics.unwanted);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_UNVERIFIED, statistics.verify_drops);
+  avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops);
+  avi_core_set_count (core, AVI_COUNT_GOSSIP_LIMITED, statistics.limit_drops);
+  avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
 }
 
 void
@@ -506,7 +510,7 @@ avi_pubsub_echo (AviPubsub  *self,
                  GBytes     *data)
 {
   g_autofree char *from = avi_peer_id_to_string (&self->engine->self_id);
-  g_autoptr(AviMessage) message = avi_message_new (topic, from, 0, data, g_get_real_time ());
+  g_autoptr(AviMessage) message = avi_message_new (topic, from, avi_gossipsub_get_seqno (self->router), data, g_get_real_time ());
 
   avi_core_deliver (self->engine->core, message);
 }
