@@ -12,7 +12,8 @@
 #include "avi-error.h"
 #include "discovery/avi-mdns.h"
 
-#define PAUSE (100 * G_TIME_SPAN_MILLISECOND) /* where more comes than is read */
+#define PAUSE     (100 * G_TIME_SPAN_MILLISECOND) /* where more comes than is read */
+#define FRAME_LEN 1500                            /* bytes: a packet of more frames counts as often */
 
 struct _AviLanSocket
 {
@@ -147,9 +148,12 @@ avi_lan_socket_may_read (AviLanSocket *self)
 }
 
 static void
-avi_lan_socket_charge (AviLanSocket *self)
+avi_lan_socket_charge (AviLanSocket *self,
+                       gssize        len)
 {
-  self->read_until = MAX (self->read_until, avi_loop_now (self->loop)) + G_USEC_PER_SEC / AVI_LAN_SOCKET_RATE;
+  gint64 cost = (1 + MAX (len, 0) / FRAME_LEN) * G_USEC_PER_SEC / AVI_LAN_SOCKET_RATE;
+
+  self->read_until = MAX (self->read_until, avi_loop_now (self->loop)) + cost;
 }
 
 gboolean
@@ -167,7 +171,7 @@ avi_lan_socket_receive (AviLanSocket            *self,
       len = recvfrom (self->fd, buffer.data, buffer.len, MSG_TRUNC, (struct sockaddr *) from, &from_len);
       if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return FALSE;
-      avi_lan_socket_charge (self);
+      avi_lan_socket_charge (self, len);
       /* An error is an ICMP answer to something sent earlier, and told once. */
       if (len < 0 || (gsize) len > buffer.len)
         continue;

@@ -6,8 +6,8 @@
  * 5353 with the interface's own address all the same (Linux takes the address of a group for no
  * source). For AviLan.
  *
- * At most AVI_LAN_SOCKET_RATE packets a second are read; what comes beyond that is the kernel's to
- * drop.
+ * At most AVI_LAN_SOCKET_RATE packets a second are read (of one frame; longer ones count more); what
+ * comes beyond that is the kernel's to drop.
  */
 #pragma once
 
