@@ -39,21 +39,25 @@ avi_swarm_is_dialable (const AviMultiaddr *address)
   return avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_DNSADDR;
 }
 
+typedef struct
+{
+  AviEngine *engine;
+  GPtrArray *own; /* never dialled */
+} Ranking;
+
 static guint
 avi_swarm_rank_address (gpointer            user_data,
                         const AviMultiaddr *address)
 {
-  AviSwarm *self = user_data;
-  AviEngine *engine = self->engine;
-  g_autoptr(GPtrArray) own = avi_engine_get_addresses (engine);
+  const Ranking *ranking = user_data;
 
   if (!avi_swarm_is_dialable (address))
     return G_MAXUINT;
-  if (g_ptr_array_find_with_equal_func (own, address, avi_multiaddr_equal, NULL))
+  if (g_ptr_array_find_with_equal_func (ranking->own, address, avi_multiaddr_equal, NULL))
     return G_MAXUINT;
   if (avi_multiaddr_is_loopback (address))
     return 0;
-  return engine->lan != NULL && avi_lan_is_near (engine->lan, address) ? 1 : 2;
+  return avi_lan_is_near (ranking->engine->lan, address) ? 1 : 2;
 }
 
 /* --- a peer's dial --- */
@@ -122,7 +126,9 @@ void
 avi_swarm_dial_now (AviSwarm     *self,
                     AviPeerEntry *entry)
 {
-  g_autoptr(GPtrArray) addresses = avi_addresses_sort (entry->addresses, avi_swarm_rank_address, self);
+  g_autoptr(GPtrArray) own = avi_engine_get_addresses (self->engine);
+  Ranking ranking = { self->engine, own };
+  g_autoptr(GPtrArray) addresses = avi_addresses_sort (entry->addresses, avi_swarm_rank_address, &ranking);
 
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
   if (entry->dial != NULL)

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <gio/gio.h>
+
+#include "avi-core-internal.h"
+#include "avi-error.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+
+/* --- commands --- */
+
+void
+avi_command_free (AviCommand *self)
+{
+  g_clear_pointer (&self->call, avi_call_unref);
+  g_clear_pointer (&self->text, g_free);
+  g_clear_pointer (&self->data, g_bytes_unref);
+  g_free (self);
+}
+
+AviCommand *
+avi_command_new (AviCommandType type,
+                 const char    *text,
+                 AviCall       *call)
+{
+  AviCommand *self = g_new0 (AviCommand, 1);
+
+  self->type = type;
+  self->text = g_strdup (text);
+  self->call = call != NULL ? avi_call_ref (call) : NULL;
+  return self;
+}
+
+void
+avi_core_send_locked (AviCore    *self,
+                      AviCommand *command)
+{
+  gboolean was_empty = self->first_command == NULL;
+
+  if (was_empty)
+    self->first_command = command;
+  else
+    self->last_command->next = command;
+  self->last_command = command;
+  if (was_empty && self->engine != NULL)
+    avi_engine_wake (self->engine);
+}
+
+AviCommand *
+avi_core_take_commands (AviCore *self)
+{
+  AviCommand *commands;
+
+  avi_lock (&self->lock);
+  commands = g_steal_pointer (&self->first_command);
+  self->last_command = NULL;
+  self->n_publishing = 0;
+  self->publishing_bytes = 0;
+  avi_unlock (&self->lock);
+  return commands;
+}
+
+/* --- what handles ask for --- */
+
+static GError *
+avi_core_not_running_error (AviCoreState state)
+{
+  static const char *const names[] = { "stopped", "starting", "running", "stopping" };
+
+  return g_error_new (AVI_ERROR, AVI_ERROR_NOT_RUNNING, "The device is not running, it is %s", names[state]);
+}
+
+static void
+avi_core_ask (AviCore    *self,
+              AviCommand *command)
+{
+  avi_lock (&self->lock);
+  if (self->state == AVI_CORE_RUNNING || (self->state == AVI_CORE_STARTING && !self->stop_asked))
+    avi_core_send_locked (self, command);
+  else
+    {
+      avi_core_answer (self, command->call, -1, NULL, avi_core_not_running_error (self->state));
+      avi_command_free (command);
+    }
+  avi_unlock (&self->lock);
+}
+
+void
+avi_core_hurry (AviCore *self)
+{
+  avi_lock (&self->lock);
+  if (self->engine != NULL)
+    avi_core_send_locked (self, avi_command_new (AVI_COMMAND_HURRY, NULL, NULL));
+  avi_unlock (&self->lock);
+}
+
+void
+avi_core_dial (AviCore    *self,
+               const char *target,
+               AviCall    *call)
+{
+  avi_core_ask (self, avi_command_new (AVI_COMMAND_DIAL, target, call));
+}
+
+void
+avi_core_discover (AviCore *self)
+{
+  avi_core_ask (self, avi_command_new (AVI_COMMAND_DISCOVER, NULL, NULL));
+}
+
+void
+avi_core_wait_for_subscribers (AviCore    *self,
+                               const char *topic,
+                               guint       n,
+                               AviCall    *call)
+{
+  AviCommand *command = avi_command_new (AVI_COMMAND_WAIT_FOR_SUBSCRIBERS, topic, call);
+
+  command->number = n;
+  avi_core_ask (self, command);
+}
+
+/* TRUE where @call was in @calls, and is out of it now. */
+static gboolean
+avi_core_remove_call (GPtrArray *calls,
+                      AviCall   *call)
+{
+  return calls != NULL && g_ptr_array_remove (calls, call);
+}
+
+void
+avi_core_cancel (AviCore *self,
+                 AviCall *call)
+{
+  avi_core_answer (self, call, -1, NULL, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled"));
+  avi_lock (&self->lock);
+  if (avi_core_remove_call (self->start_calls, call))
+    /* Nobody waits for this start any more: it is not to happen. */
+    self->stop_asked = self->stop_asked || (self->start_calls->len == 0 && self->state == AVI_CORE_STARTING);
+  else if (avi_core_remove_call (self->next_calls, call))
+    {
+      if (self->next_calls->len == 0)
+        avi_core_forget_next_start_locked (self);
+    }
+  else if (self->engine != NULL)
+    avi_core_send_locked (self, avi_core_remove_call (self->stop_calls, call)
+                                  ? avi_command_new (AVI_COMMAND_HURRY, NULL, NULL)
+                                  : avi_command_new (AVI_COMMAND_CANCEL, NULL, call));
+  avi_unlock (&self->lock);
+}
+
+AviInbox *
+avi_core_subscribe (AviCore    *self,
+                    const char *topic,
+                    gpointer    tag,
+                    guint       max_queued,
+                    gsize       max_bytes,
+                    GError    **error)
+{
+  AviInbox *inbox;
+  GPtrArray *inboxes;
+
+  if (!avi_gossipsub_check_topic (topic, error))
+    return NULL;
+  avi_lock (&self->lock);
+  inboxes = g_hash_table_lookup (self->topics, topic);
+  if (inboxes == NULL && g_hash_table_size (self->topics) >= AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS)
+    {
+      avi_unlock (&self->lock);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "This device subscribes to %d topics already, no more are allowed: not to “%s”",
+                   AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS, topic);
+      return NULL;
+    }
+  inbox = avi_inbox_new (self->events, topic, tag, max_queued, max_bytes);
+  if (inboxes == NULL)
+    {
+      inboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_inbox_unref);
+      g_hash_table_insert (self->topics, g_strdup (topic), inboxes);
+      if (self->engine != NULL)
+        avi_core_send_locked (self, avi_command_new (AVI_COMMAND_SUBSCRIBE, topic, NULL));
+    }
+  g_ptr_array_add (inboxes, avi_inbox_ref (inbox));
+  avi_unlock (&self->lock);
+  return inbox;
+}
+
+void
+avi_core_unsubscribe (AviCore  *self,
+                      AviInbox *inbox)
+{
+  const char *topic = avi_inbox_get_topic (inbox);
+  GPtrArray *inboxes;
+
+  avi_inbox_close (inbox);
+  avi_lock (&self->lock);
+  inboxes = g_hash_table_lookup (self->topics, topic);
+  if (inboxes != NULL && g_ptr_array_remove (inboxes, inbox) && inboxes->len == 0)
+    {
+      if (self->engine != NULL)
+        avi_core_send_locked (self, avi_command_new (AVI_COMMAND_UNSUBSCRIBE, topic, NULL));
+      g_hash_table_remove (self->topics, topic);
+    }
+  avi_unlock (&self->lock);
+}
+
+static gboolean
+avi_core_check_publish_locked (AviCore *self,
+                               gsize    size,
+                               gboolean waits,
+                               GError **error)
+{
+  if (self->state != AVI_CORE_RUNNING)
+    {
+      g_propagate_error (error, avi_core_not_running_error (self->state));
+      return FALSE;
+    }
+  if (size > AVI_GOSSIPSUB_MAX_MESSAGE)
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "The message is of %" G_GSIZE_FORMAT " bytes; at most %d are allowed",
+                   size, AVI_GOSSIPSUB_MAX_MESSAGE);
+      return FALSE;
+    }
+  if (!waits
+      && (self->n_publishing >= AVI_CORE_MAX_QUEUED_MESSAGES
+          || self->publishing_bytes + size > AVI_CORE_MAX_QUEUED_BYTES))
+    {
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "This program publishes faster than the mesh takes: %u messages of %" G_GSIZE_FORMAT
+                   " bytes in all are queued; at most %d messages of %d bytes may be",
+                   self->n_publishing, self->publishing_bytes, AVI_CORE_MAX_QUEUED_MESSAGES, AVI_CORE_MAX_QUEUED_BYTES);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+gint
+avi_core_publish (AviCore    *self,
+                  const char *topic,
+                  GBytes     *data,
+                  gboolean    echo,
+                  AviCall    *call,
+                  GError    **error)
+{
+  gsize size = g_bytes_get_size (data);
+  gint n = -1;
+
+  if (!avi_gossipsub_check_topic (topic, error))
+    return -1;
+  avi_lock (&self->lock);
+  if (avi_core_check_publish_locked (self, size, call != NULL, error))
+    {
+      AviCommand *command = avi_command_new (AVI_COMMAND_PUBLISH, topic, call);
+
+      command->data = g_bytes_ref (data);
+      command->echo = echo;
+      self->n_publishing++;
+      self->publishing_bytes += size;
+      avi_core_send_locked (self, command);
+      n = GPOINTER_TO_INT (g_hash_table_lookup (self->subscribers, topic));
+    }
+  avi_unlock (&self->lock);
+  return n;
+}
+
+/* --- what the engine delivers --- */
+
+char **
+avi_core_dup_topics (AviCore *self)
+{
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new ();
+  GHashTableIter iter;
+  gpointer topic;
+
+  avi_lock (&self->lock);
+  g_hash_table_iter_init (&iter, self->topics);
+  while (g_hash_table_iter_next (&iter, &topic, NULL))
+    g_strv_builder_add (builder, topic);
+  avi_unlock (&self->lock);
+  return g_strv_builder_end (builder);
+}
+
+void
+avi_core_deliver (AviCore    *self,
+                  AviMessage *message)
+{
+  GPtrArray *inboxes;
+
+  avi_lock (&self->lock);
+  inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
+  for (guint i = 0; inboxes != NULL && i < inboxes->len; i++)
+    avi_core_push (self, avi_event_new_message (g_ptr_array_index (inboxes, i), message, i + 1 == inboxes->len));
+  avi_unlock (&self->lock);
+}

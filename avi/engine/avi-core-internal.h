@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the core's three files share: its life and its events (avi-core.c), what handles ask for
+ * (avi-core-asks.c), what getters read (avi-core-snapshot.c). Nobody else includes this.
+ */
+#pragma once
+
+#include "avi-core-private.h"
+#include "avi-engine.h"
+
+G_BEGIN_DECLS
+
+struct _AviCore
+{
+  AviRefCount    ref_count;
+  AviEventQueue *events;
+
+  _Atomic guint64 counts[AVI_N_COUNTS];
+
+  AviLock      lock; /* of what follows */
+  AviCoreState state;
+  AviEngine   *engine; /* from its start to its last word, to wake it; its thread owns it */
+
+  AviCommand *first_command;
+  AviCommand *last_command;
+  guint       n_publishing;     /* messages among the commands */
+  gsize       publishing_bytes;
+
+  GPtrArray   *start_calls;  /* of AviCall: who waits for the start under way */
+  GError      *start_failure; /* what they will be told */
+  GPtrArray   *stop_calls;   /* likewise for the stop */
+  gboolean     stop_asked;   /* while starting */
+  AviSettings *next_start;   /* a start that came while stopping */
+  GPtrArray   *next_calls;   /* and who waits for it */
+
+  GHashTable *topics;      /* char * → GPtrArray of AviInbox */
+  GHashTable *subscribers; /* char * → count, of topics with any */
+  GHashTable *peers;       /* AviPeerId → AviPeerInfo */
+  char      **addresses;
+  char       *status;
+};
+
+/* With the lock held: takes @command. One wake-up serves any number before the engine looks. */
+void        avi_core_send_locked              (AviCore *self, AviCommand *command);
+AviCommand *avi_command_new                   (AviCommandType type, const char *text, AviCall *call);
+/* Likewise: a start that waits for a stop to end is not to be any more; those who wait for it are told. */
+void        avi_core_forget_next_start_locked (AviCore *self);
+
+G_END_DECLS
