@@ -71,7 +71,8 @@ avi_addresses_make_room (AviAddresses *self)
     {
       AviKnownAddress *known = g_ptr_array_index (self->known, i);
 
-      if (worst == NULL || known->failures > worst->failures || (known->failures == worst->failures && worst->used && !known->used))
+      if (worst == NULL || known->failures > worst->failures
+          || (known->failures == worst->failures && worst->used && !known->used))
         worst = known;
     }
   g_ptr_array_remove (self->known, worst);

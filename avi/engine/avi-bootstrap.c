@@ -84,7 +84,8 @@ avi_bootstrap_hand_over (Item            *item,
       Item *other = g_ptr_array_index (item->bootstrap->items, i);
       AviPeerId other_peer;
 
-      if (other != item && avi_multiaddr_get_peer (other->address, &other_peer) && avi_peer_id_equal (&other_peer, peer))
+      if (other != item && avi_multiaddr_get_peer (other->address, &other_peer)
+          && avi_peer_id_equal (&other_peer, peer))
         {
           g_ptr_array_add (addresses, avi_multiaddr_ref (other->address));
           other->done = TRUE;
@@ -165,7 +166,8 @@ avi_bootstrap_has_moved (AviBootstrap       *self,
       if (!avi_multiaddr_equal (item->address, address))
         continue;
       item->done = FALSE;
-      avi_loop_set_timer (self->engine->loop, &item->timer, avi_loop_now (self->engine->loop) + BACKOFF_FIRST, avi_bootstrap_try);
+      avi_loop_set_timer (self->engine->loop, &item->timer, avi_loop_now (self->engine->loop) + BACKOFF_FIRST,
+                          avi_bootstrap_try);
       return TRUE;
     }
   return FALSE;

@@ -89,7 +89,8 @@ avi_connection_check_address (AviConnection *self)
     {
       g_autofree char *text = avi_multiaddr_to_string (self->local);
 
-      avi_connection_close (self, g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "this machine has lost the address %s", text));
+      avi_connection_close (self,
+                            g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "this machine has lost the address %s", text));
     }
 }
 
@@ -208,8 +209,8 @@ avi_connection_close (AviConnection *self,
   if (before == AVI_CONNECTION_CLOSED)
     return;
   self->state = AVI_CONNECTION_CLOSED;
-  avi_core_count (engine->core, before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED,
-                  1);
+  avi_core_count (engine->core,
+                  before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED, 1);
   self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
   if (self->is_dirty)
     g_queue_unlink (&engine->dirty, &self->dirty_link);

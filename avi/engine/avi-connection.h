@@ -85,7 +85,8 @@ struct _AviConnection
 };
 
 /* Begins to connect to @address (of a TCP socket). Errors: AVI_ERROR_LIMIT, or the system's. */
-AviConnection *avi_connection_dial   (AviEngine *engine, AviMultiaddr *address, const AviPeerId *expected, AviDial *dial, gint64 deadline, GError **error);
+AviConnection *avi_connection_dial (AviEngine *engine, AviMultiaddr *address, const AviPeerId *expected, AviDial *dial,
+                                    gint64 deadline, GError **error);
 /* Takes @fd, which the limits have admitted. */
 AviConnection *avi_connection_accept (AviEngine *engine, int fd, const struct sockaddr_storage *source, socklen_t len);
 /* At once; what is not sent is lost. @reason: (transfer full), NULL: we wanted it. */
@@ -105,7 +106,8 @@ void           avi_connection_update_timer (AviConnection *self);
 
 /* Opens a stream and gives it to @owner, whose handler is set. FALSE: nothing was opened, the owner
  * is still the caller's. */
-gboolean       avi_connection_open_stream (AviConnection *self, const char *const *protocols, AviStreamOwner *owner, GError **error);
+gboolean avi_connection_open_stream (AviConnection *self, const char *const *protocols, AviStreamOwner *owner,
+                                     GError **error);
 
 /* On a stream, by its owner. `send` takes a reference; FALSE: WRITABLE follows. */
 gboolean       avi_stream_send    (AviStreamOwner *owner, GBytes *bytes);

@@ -167,7 +167,8 @@ avi_core_subscribe (AviCore    *self,
   if (inboxes == NULL && g_hash_table_size (self->topics) >= AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS)
     {
       avi_unlock (&self->lock);
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "This device subscribes to %d topics already, no more are allowed: not to “%s”",
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "This device subscribes to %d topics already, no more are allowed: not to “%s”",
                    AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS, topic);
       return NULL;
     }
@@ -216,8 +217,9 @@ avi_core_check_publish_locked (AviCore *self,
     }
   if (size > AVI_GOSSIPSUB_MAX_MESSAGE)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "The message is of %" G_GSIZE_FORMAT " bytes; at most %d are allowed",
-                   size, AVI_GOSSIPSUB_MAX_MESSAGE);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "The message is of %" G_GSIZE_FORMAT " bytes; at most %d are allowed", size,
+                   AVI_GOSSIPSUB_MAX_MESSAGE);
       return FALSE;
     }
   if (!waits

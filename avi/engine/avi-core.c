@@ -347,8 +347,8 @@ avi_core_started (AviCore *self,
     }
   else
     /* Told once the device is stopped, so that whoever is told finds it so. */
-    self->start_failure = error != NULL ? error
-                                        : g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The device was stopped while it started");
+    self->start_failure =
+        error != NULL ? error : g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The device was stopped while it started");
   avi_unlock (&self->lock);
   return go_on;
 }

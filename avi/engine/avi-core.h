@@ -65,13 +65,14 @@ void      avi_core_wait_for_subscribers (AviCore *self, const char *topic, guint
 void      avi_core_cancel (AviCore *self, AviCall *call);
 
 /* Works stopped and running. Returns NULL with AVI_ERROR_INVALID_ARGUMENT (topic) or LIMIT. */
-AviInbox *avi_core_subscribe   (AviCore *self, const char *topic, gpointer tag, guint max_queued, gsize max_bytes, GError **error);
+AviInbox *avi_core_subscribe (AviCore *self, const char *topic, gpointer tag, guint max_queued, gsize max_bytes,
+                              GError **error);
 /* Events of it that are still queued are dropped. */
 void      avi_core_unsubscribe (AviCore *self, AviInbox *inbox);
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
  * or message too large), INVALID_ARGUMENT. @call: the exact number, or NULL. With @call a full
  * queue is waited for. @echo: to our own subscriptions too. */
-gint      avi_core_publish     (AviCore *self, const char *topic, GBytes *data, gboolean echo, AviCall *call, GError **error);
+gint avi_core_publish (AviCore *self, const char *topic, GBytes *data, gboolean echo, AviCall *call, GError **error);
 
 /* The snapshot. Returned values are the caller's. */
 AviCoreState  avi_core_get_state     (AviCore *self);

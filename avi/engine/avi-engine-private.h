@@ -69,7 +69,7 @@ struct _AviEngine
   AviTimer stop_timer;
 };
 
-#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) - G_STRUCT_OFFSET (type, member)))
+#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) -G_STRUCT_OFFSET (type, member)))
 
 /* One debug line with the fields AVI_PEER and AVI_CONNECTION; either may be NULL. */
 void avi_engine_log (const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...) G_GNUC_PRINTF (3, 4);

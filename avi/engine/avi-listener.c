@@ -94,7 +94,8 @@ avi_listener_new (AviEngine    *engine,
 
   if (!avi_multiaddr_to_sockaddr (address, &storage, &len))
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "Cannot listen on %s: not an address of a TCP socket", text);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "Cannot listen on %s: not an address of a TCP socket",
+                   text);
       return NULL;
     }
   avi_listener_set_port (&storage, port);
@@ -103,7 +104,8 @@ avi_listener_new (AviEngine    *engine,
     {
       int code = errno;
 
-      g_set_error (error, AVI_ERROR, (gint) avi_listener_get_code (code), "Cannot listen on %s: %s", text, g_strerror (code));
+      g_set_error (error, AVI_ERROR, (gint) avi_listener_get_code (code), "Cannot listen on %s: %s", text,
+                   g_strerror (code));
       return NULL;
     }
   len = sizeof storage;

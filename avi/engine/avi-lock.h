@@ -41,9 +41,21 @@ avi_lock_clear (AviLock *self)
   pthread_mutex_destroy (&self->mutex);
 }
 
-static inline void avi_lock   (AviLock *self) { pthread_mutex_lock (&self->mutex); }
-static inline void avi_unlock (AviLock *self) { pthread_mutex_unlock (&self->mutex); }
-static inline void avi_signal (AviLock *self) { pthread_cond_broadcast (&self->cond); }
+static inline void
+avi_lock (AviLock *self)
+{
+  pthread_mutex_lock (&self->mutex);
+}
+static inline void
+avi_unlock (AviLock *self)
+{
+  pthread_mutex_unlock (&self->mutex);
+}
+static inline void
+avi_signal (AviLock *self)
+{
+  pthread_cond_broadcast (&self->cond);
+}
 
 /* With the lock held: until signalled, spuriously too, or until @deadline (monotonic µs).
  * FALSE where the deadline passed. */

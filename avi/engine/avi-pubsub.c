@@ -223,10 +223,10 @@ avi_input_accept (AviConnection *connection,
 }
 
 #define INPUT_HANDLER(name)                                                                                            \
-  {                                                                                                                    \
-    .protocol = name, .accept = avi_input_accept, .data = avi_input_data, .finished = avi_input_finished,             \
-    .gone = avi_input_gone                                                                                             \
-  }
+ {                                                                                                                     \
+  .protocol = name, .accept = avi_input_accept, .data = avi_input_data, .finished = avi_input_finished,                \
+  .gone = avi_input_gone                                                                                               \
+ }
 
 const AviStreamHandler avi_meshsub_1_1_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_1);
 const AviStreamHandler avi_meshsub_1_0_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_0);
@@ -510,7 +510,8 @@ avi_pubsub_echo (AviPubsub  *self,
                  GBytes     *data)
 {
   g_autofree char *from = avi_peer_id_to_string (&self->engine->self_id);
-  g_autoptr(AviMessage) message = avi_message_new (topic, from, avi_gossipsub_get_seqno (self->router), data, g_get_real_time ());
+  g_autoptr(AviMessage) message =
+      avi_message_new (topic, from, avi_gossipsub_get_seqno (self->router), data, g_get_real_time ());
 
   avi_core_deliver (self->engine->core, message);
 }

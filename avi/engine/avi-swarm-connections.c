@@ -139,7 +139,8 @@ avi_swarm_promote (AviSwarm      *self,
   entry->round_trip = connection->round_trip;
   g_clear_pointer (&entry->last_error, g_free);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
-  avi_engine_log (&entry->id, connection->remote, "%s connection is in use", connection->inbound ? "this inbound" : "this outbound");
+  avi_engine_log (&entry->id, connection->remote, "%s connection is in use",
+                  connection->inbound ? "this inbound" : "this outbound");
   avi_pubsub_attach (self->engine->pubsub, entry, moved);
   avi_swarm_tell (self, entry, was_connected ? AVI_EVENT_PEER_CHANGED : AVI_EVENT_PEER_CONNECTED);
   avi_swarm_answer_calls (self, entry, NULL);
@@ -182,7 +183,8 @@ avi_swarm_challenge (AviSwarm      *self,
   if (before != NULL && before != connection)
     avi_connection_close (before, NULL);
   entry->probe_started = avi_loop_now (self->engine->loop);
-  avi_loop_set_timer (self->engine->loop, &entry->probe_timer, entry->probe_started + PROBE_TIME, avi_swarm_probe_timeout);
+  avi_loop_set_timer (self->engine->loop, &entry->probe_timer, entry->probe_started + PROBE_TIME,
+                      avi_swarm_probe_timeout);
   avi_ping_service_probe (entry->main);
 }
 
@@ -202,7 +204,8 @@ avi_swarm_declare_conflict (AviSwarm     *self,
   avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
   avi_core_count (self->engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
   avi_core_push (self->engine->core, event);
-  avi_connection_close (challenger, g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
+  avi_connection_close (challenger,
+                        g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
 }
 
 static gboolean
@@ -222,8 +225,9 @@ avi_swarm_settle (AviSwarm      *self,
 
   if (avi_swarm_is_full (self, entry))
     {
-      avi_connection_close (connection, g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
-                                                     self->n_connected, self->engine->settings->max_peers));
+      avi_connection_close (connection,
+                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
+                                         self->n_connected, self->engine->settings->max_peers));
       return;
     }
   if (entry->main == NULL)

@@ -91,7 +91,8 @@ avi_swarm_dial_noted (gpointer            user_data,
     return;
   /* Another node lives there now: that address is dropped, and nothing else; but what a person gave
    * is kept. */
-  if (!(sources & (AVI_SOURCE_BOOTSTRAP | AVI_SOURCE_DIAL)) || avi_bootstrap_has_moved (entry->swarm->engine->bootstrap, address))
+  if (!(sources & (AVI_SOURCE_BOOTSTRAP | AVI_SOURCE_DIAL))
+      || avi_bootstrap_has_moved (entry->swarm->engine->bootstrap, address))
     avi_addresses_remove (entry->addresses, address);
 }
 
@@ -135,8 +136,8 @@ avi_swarm_dial_now (AviSwarm     *self,
     return;
   if (addresses->len == 0)
     {
-      g_autoptr(GError) error = g_error_new (AVI_ERROR, AVI_ERROR_NOT_FOUND, "No address of %s is known that can be dialled",
-                                             entry->id_text);
+      g_autoptr(GError) error =
+          g_error_new (AVI_ERROR, AVI_ERROR_NOT_FOUND, "No address of %s is known that can be dialled", entry->id_text);
 
       avi_swarm_answer_calls (self, entry, error);
       return;
@@ -187,7 +188,8 @@ avi_swarm_refuse (AviSwarm   *self,
                   const char *target,
                   const char *why)
 {
-  avi_core_answer (self->engine->core, call, 0, NULL, g_error_new (AVI_ERROR, (gint) code, "Cannot dial “%s”: %s", target, why));
+  avi_core_answer (self->engine->core, call, 0, NULL,
+                   g_error_new (AVI_ERROR, (gint) code, "Cannot dial “%s”: %s", target, why));
 }
 
 static void

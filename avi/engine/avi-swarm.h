@@ -29,7 +29,7 @@ void     avi_swarm_identified    (AviSwarm *self, AviConnection *connection);
 void     avi_swarm_pong          (AviSwarm *self, AviConnection *connection, gint64 round_trip);
 
 /* What discovery says: these are the addresses that @source knows of @peer now. @name may be NULL. */
-void     avi_swarm_found   (AviSwarm *self, const AviPeerId *peer, const char *name, GPtrArray *addresses, AviSource source);
+void avi_swarm_found (AviSwarm *self, const AviPeerId *peer, const char *name, GPtrArray *addresses, AviSource source);
 void     avi_swarm_lost    (AviSwarm *self, const AviPeerId *peer, AviSource source);
 /* All back-offs are void. */
 void     avi_swarm_forgive (AviSwarm *self);

@@ -69,7 +69,8 @@ fuzz_prober (AviSpan script)
   for (; script.len >= 2 && !failed; script = avi_span_skip (script, 2))
     {
       gsize n = script.data[1];
-      AviSpan truth = writer.len > 0 ? AVI_SPAN (writer.data + answered, MIN (n, writer.len - answered)) : AVI_SPAN_EMPTY;
+      AviSpan truth =
+          writer.len > 0 ? AVI_SPAN (writer.data + answered, MIN (n, writer.len - answered)) : AVI_SPAN_EMPTY;
 
       switch (script.data[0] % 5)
         {

@@ -3,7 +3,12 @@
 
 #include "discovery/avi-addresses.h"
 
-enum { MDNS = 1, LOCAL = 2, TOLD = 4 };
+enum
+{
+  MDNS = 1,
+  LOCAL = 2,
+  TOLD = 4
+};
 
 static void
 add (AviAddresses *addresses,

@@ -55,7 +55,9 @@ puppet_dial (AviKeyPair *key,
              guint16     port,
              guint8      boot)
 {
-  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = g_htons (port), .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  struct sockaddr_in to = { .sin_family = AF_INET,
+                            .sin_port = g_htons (port),
+                            .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   g_assert_cmpint (connect (fd, (struct sockaddr *) &to, sizeof to), ==, 0);
@@ -232,7 +234,8 @@ puppets_step (Puppet **puppets)
   for (; puppets[n] != NULL; n++)
     {
       puppet_step (puppets[n]);
-      wait[n] = (struct pollfd) { .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
+      wait[n] =
+          (struct pollfd){ .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
     }
   while (g_main_context_iteration (NULL, FALSE))
     ;

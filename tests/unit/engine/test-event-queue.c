@@ -41,13 +41,27 @@ take_as_text (AviEventQueue *queue)
       next = event->next;
       switch (event->type)
         {
-        case AVI_EVENT_PEER_DISCOVERED: g_string_append_c (text, 'k'); break;
-        case AVI_EVENT_PEER_CONNECTED: g_string_append_c (text, 'c'); break;
-        case AVI_EVENT_PEER_DISCONNECTED: g_string_append_c (text, 'd'); break;
-        case AVI_EVENT_PEER_CHANGED: g_string_append_c (text, 'x'); break;
-        case AVI_EVENT_PEER_FORGOTTEN: g_string_append_c (text, 'f'); break;
-        case AVI_EVENT_MESSAGE: g_string_append (text, avi_message_get_text (event->message)); break;
-        default: g_string_append_c (text, letters[event->type]); break;
+        case AVI_EVENT_PEER_DISCOVERED:
+          g_string_append_c (text, 'k');
+          break;
+        case AVI_EVENT_PEER_CONNECTED:
+          g_string_append_c (text, 'c');
+          break;
+        case AVI_EVENT_PEER_DISCONNECTED:
+          g_string_append_c (text, 'd');
+          break;
+        case AVI_EVENT_PEER_CHANGED:
+          g_string_append_c (text, 'x');
+          break;
+        case AVI_EVENT_PEER_FORGOTTEN:
+          g_string_append_c (text, 'f');
+          break;
+        case AVI_EVENT_MESSAGE:
+          g_string_append (text, avi_message_get_text (event->message));
+          break;
+        default:
+          g_string_append_c (text, letters[event->type]);
+          break;
         }
       avi_event_free (event);
     }
@@ -130,7 +144,7 @@ test_inbox_count (void)
 
   push_text (queue, other, "o");
   for (guint i = 0; i < 10; i++)
-    push_text (queue, inbox, (char[]) { (char) ('0' + i), '\0' });
+    push_text (queue, inbox, (char[]){ (char) ('0' + i), '\0' });
   g_assert_cmpuint (avi_inbox_get_dropped (inbox), ==, 7);
   g_assert_cmpuint (avi_inbox_get_dropped (other), ==, 0);
   assert_taken (queue, "o789");

@@ -123,7 +123,8 @@ publish (Fixture *fixture,
   guint8 boot_id[16] = { 1 };
 
   if (fixture->local == NULL)
-    fixture->local = avi_local_new (NULL, avi_key_pair_get_peer_id (fixture->other), ignore_found, ignore_gone, NULL, NULL);
+    fixture->local =
+        avi_local_new (NULL, avi_key_pair_get_peer_id (fixture->other), ignore_found, ignore_gone, NULL, NULL);
   g_assert_nonnull (fixture->local);
   g_ptr_array_add (addresses, avi_multiaddr_parse (text, NULL));
   g_assert_true (avi_local_publish (fixture->local, "puppet", boot_id, addresses, NULL));

@@ -79,7 +79,10 @@ static void
 test_timers_run_in_order (Fixture      *fixture,
                           gconstpointer data)
 {
-  enum { N = 200 };
+  enum
+  {
+    N = 200
+  };
   g_autofree Deadline *deadlines = g_new0 (Deadline, N);
   gint64 base = g_get_monotonic_time ();
   AviRandom random;
@@ -87,10 +90,12 @@ test_timers_run_in_order (Fixture      *fixture,
   n_ran = 0;
   avi_random_seed (&random, 7);
   for (guint i = 0; i < N; i++)
-    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000), note_timer);
+    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000),
+                        note_timer);
   /* Move some, clear some. */
   for (guint i = 0; i < N; i += 5)
-    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000), note_timer);
+    avi_loop_set_timer (fixture->loop, &deadlines[i].timer, base + (gint64) avi_random_below (&random, 20000),
+                        note_timer);
   for (guint i = 1; i < N; i += 5)
     avi_loop_clear_timer (fixture->loop, &deadlines[i].timer);
   while (n_ran < N - N / 5)
@@ -201,10 +206,13 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/loop/a hundred wakes from a thread are one call", Fixture, NULL, setup, test_wakes_collapse, teardown);
-  g_test_add ("/loop/timers run in the order of their deadlines", Fixture, NULL, setup, test_timers_run_in_order, teardown);
-  g_test_add ("/loop/a timer that was cleared never runs", Fixture, NULL, setup, test_cleared_timer_never_runs, teardown);
+  g_test_add ("/loop/timers run in the order of their deadlines", Fixture, NULL, setup, test_timers_run_in_order,
+              teardown);
+  g_test_add ("/loop/a timer that was cleared never runs", Fixture, NULL, setup, test_cleared_timer_never_runs,
+              teardown);
   g_test_add ("/loop/a watch removed by another's callback is not called", Fixture, NULL, setup,
               test_removed_watch_is_not_called, teardown);
-  g_test_add ("/loop/after_round comes once per round, also on request", Fixture, NULL, setup, test_after_round, teardown);
+  g_test_add ("/loop/after_round comes once per round, also on request", Fixture, NULL, setup, test_after_round,
+              teardown);
   return g_test_run ();
 }

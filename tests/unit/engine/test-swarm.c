@@ -331,9 +331,9 @@ send_raw (Fixture    *fixture,
           const void *bytes,
           gsize       len)
 {
-  struct sockaddr_in to = {
-    .sin_family = AF_INET, .sin_port = g_htons (fixture->port), .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK)
-  };
+  struct sockaddr_in to = { .sin_family = AF_INET,
+                            .sin_port = g_htons (fixture->port),
+                            .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct pollfd wait = { .fd = fd, .events = POLLIN };
   char buffer[4096];
@@ -438,8 +438,8 @@ main (int   argc,
   ADD ("/swarm/same boot, same direction: the newer connection stays, the older is drained", NULL, test_same_direction);
   ADD ("/swarm/same boot, opposite directions: our dial stays where our id is the smaller", GINT_TO_POINTER (TRUE),
        test_opposite_directions);
-  ADD ("/swarm/same boot, opposite directions: the peer's dial stays where its id is the smaller", GINT_TO_POINTER (FALSE),
-       test_opposite_directions);
+  ADD ("/swarm/same boot, opposite directions: the peer's dial stays where its id is the smaller",
+       GINT_TO_POINTER (FALSE), test_opposite_directions);
   ADD ("/swarm/another boot replaces a connection that is silent", NULL, test_restart_after_silence);
   ADD ("/swarm/another boot beside a connection that lives is an identity conflict, once", NULL, test_two_with_one_key);
   ADD ("/swarm/a node with our own key is an identity conflict, once", NULL, test_our_key);
