@@ -148,6 +148,7 @@ on_peers_changed (GListModel *peers, guint position, guint removed, guint added,
       g_signal_connect (peer, "notify::round-trip", G_CALLBACK (on_round_trip), NULL);
       g_signal_connect (peer, "notify::last-error", G_CALLBACK (on_last_error), NULL);
       on_identified (peer, NULL, NULL);
+      on_round_trip (peer, NULL, NULL);
     }
 }
 

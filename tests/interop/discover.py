@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Our node and those of other implementations find each other by mDNS, on a virtual LAN.
 
-Usage: discover.py rust|go AVI-PEER
+Usage: discover.py rust|go|deployed AVI-PEER
 """
 
 import pathlib

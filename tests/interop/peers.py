@@ -28,12 +28,13 @@ class ForeignPeer:
     """One program. Its downloads are a step of their own: no network is a reason to skip, but
     sources that do not compile are a failure."""
 
-    def __init__(self, name, tools, download, build, product):
+    def __init__(self, name, tools, download, build, product, lacks=()):
         self.name = name
         self.tools = tools          # (command that prints its version, the oldest that will do)
         self.download = download
         self.compile = build
         self.product = product      # below the folder that {out} stands for
+        self.lacks = lacks          # what no test may ask of it
         self.source = SOURCES / name
 
     def folder(self):
@@ -108,13 +109,15 @@ class ForeignPeer:
         return (lines[-1] if lines else 'no download') + f' ({self.log()})', compiled
 
 
-RUST = ForeignPeer(
-    'rust',
-    tools=[(['cargo', '--version'], (1, 88)), (['rustc', '--version'], (1, 88))],
-    download=['cargo', 'fetch', '--locked'],
-    build=['cargo', 'build', '--offline', '--locked', '--release', '-j', '2'],
-    product='release/avi-peer-rust',
-)
+CARGO = {
+    'tools': [(['cargo', '--version'], (1, 88)), (['rustc', '--version'], (1, 88))],
+    'download': ['cargo', 'fetch', '--locked'],
+    'build': ['cargo', 'build', '--offline', '--locked', '--release', '-j', '2'],
+}
+RUST = ForeignPeer('rust', product='release/avi-peer-rust', **CARGO)
+# 'order': of what waits to be sent, the newest goes first.
+DEPLOYED = ForeignPeer('deployed', product='release/avi-peer-deployed', **CARGO,
+                       lacks={'ping', 'other key types', 'floodsub', '1 MiB of data', 'order'})
 GO = ForeignPeer(
     'go',
     tools=[(['go', 'version'], (1, 26))],
@@ -122,4 +125,4 @@ GO = ForeignPeer(
     build=['go', 'build', '-p', '2', '-buildvcs=false', '-o', '{out}/avi-peer-go', '.'],
     product='avi-peer-go',
 )
-FOREIGN = [RUST, GO]
+FOREIGN = [RUST, GO, DEPLOYED]
