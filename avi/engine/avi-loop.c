@@ -320,6 +320,9 @@ avi_loop_new (GMainContext *context,
       avi_loop_free (self);
       return NULL;
     }
+  /* Nothing iterates the context from within. But GLib takes the descriptors of a source that may
+   * not recurse out of the poll for each dispatch, and wakes the context twice by it. */
+  g_source_set_can_recurse (self->source, TRUE);
   g_source_add_unix_fd (self->source, self->epoll_fd, G_IO_IN);
   g_source_attach (self->source, context);
   return self;
