@@ -19,6 +19,8 @@
  *   error WHAT: TEXT
  *   stopped                         (“: CAUSE” follows where it was not asked for)
  *
+ * NAME is followed by the end of the id in parentheses where another node has the same name.
+ *
  * Lines on standard input are published, but for the commands /peers, /dial ADDRESS and /quit. Its
  * end ends nothing; SIGINT and SIGTERM do, and a second one does not wait for goodbyes.
  */
@@ -81,12 +83,32 @@ say_addresses (const char *event, AviDevice *device)
   say ("%s%s%s", event, *text != '\0' ? " " : "", text);
 }
 
-static void
-say_peer (const char *event, AviPeer *peer, const char *more)
+/* A name is a label, which others may bear too: then the end of the id tells them apart. */
+static char *
+label_of (Node *self, AviPeer *peer)
 {
+  GListModel *peers = avi_device_get_peers (self->device);
   g_autofree char *name = avi_peer_dup_name (peer);
+  g_autofree char *own_name = avi_device_dup_node_name (self->device);
+  gboolean is_double = g_str_equal (name, own_name);
+  const char *id = avi_peer_get_id (peer);
 
-  say ("%s %s %s%s", event, avi_peer_get_id (peer), name, more);
+  for (guint i = 0; !is_double && i < g_list_model_get_n_items (peers); i++)
+    {
+      g_autoptr(AviPeer) other = g_list_model_get_item (peers, i);
+      g_autofree char *other_name = avi_peer_dup_name (other);
+
+      is_double = other != peer && g_str_equal (name, other_name);
+    }
+  return is_double ? g_strdup_printf ("%s (…%s)", name, id + MAX (strlen (id), 8) - 8) : g_steal_pointer (&name);
+}
+
+static void
+say_peer (Node *self, const char *event, AviPeer *peer, const char *more)
+{
+  g_autofree char *label = label_of (self, peer);
+
+  say ("%s %s %s%s", event, avi_peer_get_id (peer), label, more);
 }
 
 /* --- what the device tells --- */
@@ -122,7 +144,7 @@ on_discovery_status (AviDevice *device, GParamSpec *pspec, Node *self)
 static void
 on_peer_discovered (AviDevice *device, AviPeer *peer, Node *self)
 {
-  say_peer ("peer-discovered", peer, "");
+  say_peer (self, "peer-discovered", peer, "");
 }
 
 static void
@@ -131,14 +153,14 @@ on_peer_connected (AviDevice *device, AviPeer *peer, Node *self)
   GListModel *peers = avi_device_get_peers (device);
   g_autoptr(GString) names = g_string_new (NULL);
 
-  say_peer ("peer-connected", peer, "");
+  say_peer (self, "peer-connected", peer, "");
   for (guint i = 0; i < g_list_model_get_n_items (peers); i++)
     {
       g_autoptr(AviPeer) other = g_list_model_get_item (peers, i);
-      g_autofree char *name = avi_peer_dup_name (other);
+      g_autofree char *label = label_of (self, other);
 
       if (avi_peer_get_connected (other))
-        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", name);
+        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", label);
     }
   say ("# Connected: %s", names->str);
 }
@@ -149,7 +171,7 @@ on_peer_disconnected (AviDevice *device, AviPeer *peer, Node *self)
   g_autofree char *cause = avi_peer_dup_last_error (peer);
   g_autofree char *more = g_strconcat (cause != NULL ? ": " : "", cause, NULL);
 
-  say_peer ("peer-disconnected", peer, more);
+  say_peer (self, "peer-disconnected", peer, more);
 }
 
 static void
@@ -172,7 +194,7 @@ name_of (Node *self, const char *id)
       g_autoptr(AviPeer) peer = g_list_model_get_item (peers, i);
 
       if (g_strcmp0 (avi_peer_get_id (peer), id) == 0)
-        return avi_peer_dup_name (peer);
+        return label_of (self, peer);
     }
   return g_strdup (id != NULL ? id : "somebody");
 }
@@ -236,7 +258,7 @@ list_peers (Node *self)
     {
       g_autoptr(AviPeer) peer = g_list_model_get_item (peers, i);
 
-      say_peer ("peer", peer, avi_peer_get_connected (peer) ? " connected" : " known");
+      say_peer (self, "peer", peer, avi_peer_get_connected (peer) ? " connected" : " known");
     }
   say ("# %u %s", n, n == 1 ? "peer" : "peers");
 }

@@ -16,10 +16,6 @@ function say(...words) {
     print(words.join(' ').replace(/[\n\t]/gu, ' ').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd'));
 }
 
-function sayPeer(event, peer, more = '') {
-    say(`${event} ${peer.id} ${peer.name}${more}`);
-}
-
 class Node {
     constructor(options) {
         this.loop = new GLib.MainLoop(null, false);
@@ -41,7 +37,7 @@ class Node {
         subscription.connect('message', (_, message) => this.onMessage(message));
         this.device.connect('started', () => this.onStarted());
         this.device.connect('stopped', (_, error) => this.onStopped(error));
-        this.device.connect('peer-discovered', (_, peer) => sayPeer('peer-discovered', peer));
+        this.device.connect('peer-discovered', (_, peer) => this.sayPeer('peer-discovered', peer));
         this.device.connect('peer-connected', (_, peer) => this.onPeerConnected(peer));
         this.device.connect('peer-disconnected', (_, peer) => this.onPeerDisconnected(peer));
         this.device.connect('identity-conflict', (_, id, addresses, file) => this.onConflict(id, addresses, file));
@@ -73,12 +69,12 @@ class Node {
     }
 
     onPeerConnected(peer) {
-        sayPeer('peer-connected', peer);
-        say('# Connected:', this.peers().filter(other => other.connected).map(other => other.name).join(', '));
+        this.sayPeer('peer-connected', peer);
+        say('# Connected:', this.peers().filter(other => other.connected).map(other => this.labelOf(other)).join(', '));
     }
 
     onPeerDisconnected(peer) {
-        sayPeer('peer-disconnected', peer, peer.last_error ? `: ${peer.last_error}` : '');
+        this.sayPeer('peer-disconnected', peer, peer.last_error ? `: ${peer.last_error}` : '');
     }
 
     onConflict(id, addresses, file) {
@@ -89,7 +85,7 @@ class Node {
 
     onMessage(message) {
         const author = this.peers().find(peer => peer.id === message.get_from());
-        const name = author?.name ?? message.get_from() ?? 'somebody';
+        const name = author ? this.labelOf(author) : message.get_from() ?? 'somebody';
         const text = message.get_text() ?? `(${message.get_data().get_size()} bytes)`;
         say(`message ${message.get_topic()} ${name}: ${text}`);
     }
@@ -97,6 +93,17 @@ class Node {
     onStopped(error) {
         say(error ? `stopped: ${error.message}` : 'stopped');
         this.loop.quit();
+    }
+
+    // A name is a label, which others may bear too: then the end of the id tells them apart.
+    labelOf(peer) {
+        const others = this.peers().filter(other => other !== peer).map(other => other.name);
+        const isDouble = [this.device.node_name, ...others].includes(peer.name);
+        return isDouble ? `${peer.name} (…${peer.id.slice(-8)})` : peer.name;
+    }
+
+    sayPeer(event, peer, more = '') {
+        say(`${event} ${peer.id} ${this.labelOf(peer)}${more}`);
     }
 
     peers() {
@@ -132,7 +139,7 @@ class Node {
     listPeers() {
         const peers = this.peers();
         for (const peer of peers)
-            sayPeer('peer', peer, peer.connected ? ' connected' : ' known');
+            this.sayPeer('peer', peer, peer.connected ? ' connected' : ' known');
         say('#', peers.length, peers.length === 1 ? 'peer' : 'peers');
     }
 

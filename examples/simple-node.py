@@ -34,7 +34,7 @@ class Node:
         subscription.connect("message", self.on_message)
         self.device.connect("started", self.on_started)
         self.device.connect("stopped", self.on_stopped)
-        self.device.connect("peer-discovered", lambda _, peer: say_peer("peer-discovered", peer))
+        self.device.connect("peer-discovered", lambda _, peer: self.say_peer("peer-discovered", peer))
         self.device.connect("peer-connected", self.on_peer_connected)
         self.device.connect("peer-disconnected", self.on_peer_disconnected)
         self.device.connect("identity-conflict", self.on_identity_conflict)
@@ -63,12 +63,12 @@ class Node:
             say("addresses", *device.props.addresses)
 
     def on_peer_connected(self, device, peer):
-        say_peer("peer-connected", peer)
+        self.say_peer("peer-connected", peer)
         say("# Connected:", ", ".join(other.props.name for other in device.props.peers if other.props.connected))
 
     def on_peer_disconnected(self, _, peer):
         cause = peer.props.last_error
-        say_peer("peer-disconnected", peer, f": {cause}" if cause else "")
+        self.say_peer("peer-disconnected", peer, f": {cause}" if cause else "")
 
     def on_identity_conflict(self, _, peer_id, addresses, file):
         say("identity-conflict", peer_id, *addresses)
@@ -85,10 +85,19 @@ class Node:
         say(f"stopped: {error.message}" if error else "stopped")
         self.loop.quit()
 
+    def label_of(self, peer):
+        """A name is a label, which others may bear too: then the end of the id tells them apart."""
+        name = peer.props.name
+        others = [other.props.name for other in self.device.props.peers if other != peer]
+        return f"{name} (…{peer.props.id[-8:]})" if name in [self.device.props.node_name, *others] else name
+
+    def say_peer(self, event, peer, more=""):
+        say(f"{event} {peer.props.id} {self.label_of(peer)}{more}")
+
     def name_of(self, peer_id):
         for peer in self.device.props.peers:
             if peer.props.id == peer_id:
-                return peer.props.name
+                return self.label_of(peer)
         return peer_id or "somebody"
 
     # ---- What the user asks for
@@ -116,7 +125,7 @@ class Node:
     def list_peers(self):
         peers = list(self.device.props.peers)
         for peer in peers:
-            say_peer("peer", peer, " connected" if peer.props.connected else " known")
+            self.say_peer("peer", peer, " connected" if peer.props.connected else " known")
         say("#", len(peers), "peer" if len(peers) == 1 else "peers")
 
     def publish(self, line):
@@ -149,10 +158,6 @@ def say(*words):
     line = " ".join(str(word) for word in words)
     line = "".join(" " if c in "\n\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     print(line, flush=True)
-
-
-def say_peer(event, peer, more=""):
-    say(f"{event} {peer.props.id} {peer.props.name}{more}")
 
 
 def main():

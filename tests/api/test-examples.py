@@ -130,13 +130,23 @@ def _():
         commands = list(languages("simple-node").values())
         first = programs.node(commands[0], "--no-local", "--topic", "a/b", "--name", "first")
         first_id, address = started(first)
-        for command in commands:
-            node = programs.node(command, "--no-local", "--topic", "a/b", "--dial", address, "--name", "second")
+        for language, command in languages("simple-node").items():
+            node = programs.node(command, "--no-local", "--topic", "a/b", "--dial", address, "--name", language)
             node.expect(f"peer-connected {first_id} first")
-            say_until_heard(node, [first], "message a/b second: text", "text")
+            say_until_heard(node, [first], f"message a/b {language}: text", "text")
             node.tell("/quit")
             assert node.wait() == 0, node.lines
             assert sum("peer-connected" in line for line in node.lines) == 1, node.lines
+
+
+@test("simple-node: nodes of one name are told apart by their ids, and keep the name")
+def _():
+    for command in languages("simple-node").values():
+        with Programs() as programs:
+            nodes = [programs.node(command, "--name", "kitchen") for _ in range(2)]
+            ids = [started(node)[0] for node in nodes]
+            for here, there in ((0, 1), (1, 0)):
+                nodes[here].expect(f"peer-connected {ids[there]} kitchen (…{ids[there][-8:]})")
 
 
 @test("simple-node: with --identity it is the same one after a restart, at the same port")
