@@ -36,6 +36,14 @@ avi_bootstrap_item_free (Item *item)
   g_free (item);
 }
 
+static gboolean
+avi_bootstrap_is_possible (AviMultiaddr *address)
+{
+  g_autoptr(AviMultiaddr) bare = avi_multiaddr_without_peer (address);
+
+  return bare != NULL && avi_dial_is_possible (bare);
+}
+
 AviBootstrap *
 avi_bootstrap_new (AviEngine *engine,
                    GError   **error)
@@ -52,6 +60,12 @@ avi_bootstrap_new (AviEngine *engine,
       if (address == NULL)
         {
           g_prefix_error (error, "Bootstrap peer “%s”: ", engine->settings->bootstrap[i]);
+          return NULL;
+        }
+      if (!avi_bootstrap_is_possible (address))
+        {
+          g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "Bootstrap peer “%s”: not an address over TCP",
+                       engine->settings->bootstrap[i]);
           return NULL;
         }
       item = g_new0 (Item, 1);

@@ -18,7 +18,7 @@
 #define READS_PER_ROUND 4
 
 /* While the link is not heard for this long, Yamux asks; with ping's 15 s it seldom has to. */
-#define KEEP_ALIVE_INTERVAL (19 * G_USEC_PER_SEC)
+#define KEEP_ALIVE_INTERVAL (16 * G_USEC_PER_SEC)
 #define KEEP_ALIVE_TIMEOUT  (10 * G_USEC_PER_SEC)
 
 static void avi_connection_ready (AviWatch *watch, guint32 events);
@@ -478,6 +478,16 @@ avi_connection_connected (AviConnection *self)
   avi_connection_touch (self);
 }
 
+/* Peers that leave TCP's Nagle on wait for our acknowledgement before they say more: in the handshake,
+ * where we have nothing to say, that would be 40 ms each time. */
+static void
+avi_connection_acknowledge (AviConnection *self)
+{
+  int one = 1;
+
+  setsockopt (self->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
 static void
 avi_connection_read (AviConnection *self)
 {
@@ -497,6 +507,8 @@ avi_connection_read (AviConnection *self)
           return;
         }
       avi_core_count (self->engine->core, AVI_COUNT_BYTES_RECEIVED, (guint64) n);
+      if (self->state == AVI_CONNECTION_HANDSHAKE)
+        avi_connection_acknowledge (self);
       avi_connection_receive (self, AVI_SPAN (self->engine->receive_buffer, (gsize) n));
       if (n < AVI_ENGINE_RECEIVE_BUFFER)
         return;

@@ -45,6 +45,21 @@ typedef struct
 static void avi_dial_go_on (AviTimer *timer, gint64 now);
 static void avi_dial_resolve_dnsaddr (AviDial *self, AviMultiaddr *address);
 
+gboolean
+avi_dial_is_possible (const AviMultiaddr *address)
+{
+  struct sockaddr_storage storage;
+  g_autofree char *name = NULL;
+  AviMultiaddrIter iter = { 0 };
+  socklen_t len;
+  guint16 port;
+  int family;
+
+  if (avi_multiaddr_to_sockaddr (address, &storage, &len) || avi_multiaddr_get_host (address, &name, &port, &family))
+    return TRUE;
+  return avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_DNSADDR;
+}
+
 static void
 avi_dial_soon (AviDial *self,
                gint64   after)

@@ -18,6 +18,9 @@ typedef void (*AviDialDone) (gpointer user_data, AviDial *dial, AviConnection *c
 /* How one attempt ended; @error NULL: it won. */
 typedef void (*AviDialNote) (gpointer user_data, const AviMultiaddr *address, const GError *error);
 
+/* TRUE for an address of a TCP socket, or a name that may lead to one. */
+gboolean avi_dial_is_possible (const AviMultiaddr *address);
+
 /* @expected: the peer, or NULL for whoever answers. @addresses: (element-type AviMultiaddr), in
  * order, at least one. @done comes from the loop, never from within this call. @note may be NULL. */
 AviDial *avi_dial_new       (AviEngine *engine, const AviPeerId *expected, GPtrArray *addresses,

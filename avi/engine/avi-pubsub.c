@@ -10,6 +10,10 @@
 
 /* Of our stream on one connection: rust-libp2p has done with a connection's pub/sub at its fifth stream. */
 #define MAX_RENEWALS 3
+/* And then the connection ends, for the swarm to dial again; not at once, lest it be done all the time. */
+#define RENEWAL_PAUSE (10 * G_USEC_PER_SEC)
+/* In place of a count of renewals: the peer does not speak the protocol. */
+#define REFUSED (MAX_RENEWALS + 1)
 
 /* Who waits until a topic has so many subscribers. */
 typedef struct
@@ -111,7 +115,7 @@ avi_output_gone (AviStreamOwner *owner,
       g_hash_table_remove (pubsub->outputs, &self->peer);
       /* With the whole connection gone the swarm says what follows: another connection, or detach. */
       if (owner->connection->state == AVI_CONNECTION_OPEN)
-        avi_pubsub_renew (pubsub, owner->connection->entry, refused ? MAX_RENEWALS : self->n_renewals);
+        avi_pubsub_renew (pubsub, owner->connection->entry, refused ? REFUSED : self->n_renewals);
     }
   g_clear_pointer (&self->held, g_bytes_unref);
   g_free (self);
@@ -350,6 +354,9 @@ avi_pubsub_renew (AviPubsub    *self,
   if (n_renewals >= MAX_RENEWALS || entry->main == NULL || entry->main->draining)
     {
       avi_pubsub_forget (self, entry);
+      if (n_renewals == MAX_RENEWALS && entry->main != NULL)
+        /* A peer that has done with this connection's pub/sub may begin anew on another. */
+        avi_connection_drain (entry->main, RENEWAL_PAUSE);
       return;
     }
   avi_engine_log (&entry->id, entry->main->remote, "pub/sub: the peer ended our stream, here is another");

@@ -24,21 +24,6 @@ typedef struct
 
 /* --- which address first --- */
 
-static gboolean
-avi_swarm_is_dialable (const AviMultiaddr *address)
-{
-  struct sockaddr_storage storage;
-  g_autofree char *name = NULL;
-  AviMultiaddrIter iter = { 0 };
-  socklen_t len;
-  guint16 port;
-  int family;
-
-  if (avi_multiaddr_to_sockaddr (address, &storage, &len) || avi_multiaddr_get_host (address, &name, &port, &family))
-    return TRUE;
-  return avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_DNSADDR;
-}
-
 typedef struct
 {
   AviEngine *engine;
@@ -51,7 +36,7 @@ avi_swarm_rank_address (gpointer            user_data,
 {
   const Ranking *ranking = user_data;
 
-  if (!avi_swarm_is_dialable (address))
+  if (!avi_dial_is_possible (address))
     return G_MAXUINT;
   if (g_ptr_array_find_with_equal_func (ranking->own, address, avi_multiaddr_equal, NULL))
     return G_MAXUINT;
@@ -318,12 +303,12 @@ avi_swarm_dial (AviSwarm   *self,
 
       if (bare == NULL)
         avi_swarm_dial_peer (self, &peer, NULL, target, call);
-      else if (avi_swarm_is_dialable (bare))
+      else if (avi_dial_is_possible (bare))
         avi_swarm_dial_peer (self, &peer, bare, target, call);
       else
         avi_swarm_refuse (self, call, AVI_ERROR_INVALID_ARGUMENT, target, "not an address over TCP");
     }
-  else if (avi_swarm_is_dialable (address))
+  else if (avi_dial_is_possible (address))
     avi_swarm_dial_anybody (self, address, call);
   else
     avi_swarm_refuse (self, call, AVI_ERROR_INVALID_ARGUMENT, target, "not an address over TCP");
