@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets multistream, noise, identify, ping, gossipsub, yamux and link into corpus/.
+"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, yamux and link into corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -31,6 +31,18 @@ def delimited(message):
 def field(number, value):
     return varint(number << 3 | 2) + delimited(value)
 
+
+# The pair whose seed is a 1 and 31 zeros.
+SEED = b'\x01' + bytes(31)
+HALF = bytes.fromhex('cecc1507dc1ddd7295951c290888f095adb9044d1b73d696e6df065d683bd4fc')
+write('key-pair/pair', b'\x08\x01\x12\x40' + SEED + HALF)
+write('key-pair/older', b'\x08\x01\x12\x60' + SEED + HALF + HALF)
+write('key-pair/older-differs', b'\x08\x01\x12\x60' + SEED + HALF + bytes(32))
+write('key-pair/no-match', b'\x08\x01\x12\x40' + SEED + bytes(32))
+write('key-pair/seed-alone', b'\x08\x01\x12\x20' + SEED)
+write('key-pair/rsa', b'\x08\x00\x12\x40' + SEED + HALF)
+write('key-pair/long-varint', b'\x08\x01\x12\xc0\x00' + SEED + HALF)
+write('key-pair/cut', b'\x08\x01\x12\x40' + SEED + HALF[:31])
 
 # The first byte chooses listener, dialler, optimist or dialler with two offers, the second how to cut.
 HEADER = delimited(b'/multistream/1.0.0\n')
@@ -63,7 +75,7 @@ write('noise/frames-repeated', b'\x06\x00\x07' + SHORTER + SHORT + b'\x02\x00\x1
 write('noise/frames-lost', b'\x06\x00\x07' + SHORTER + SHORT + b'\x01\x00\x08' + SHORT)
 
 # The first byte is how to cut. The key is that of the target's device: its seed is a 1 and 31 zeros.
-PUBLIC = b'\x08\x01\x12\x20' + bytes.fromhex('cecc1507dc1ddd7295951c290888f095adb9044d1b73d696e6df065d683bd4fc')
+PUBLIC = b'\x08\x01\x12\x20' + HALF
 ADDRESS = b'\x04\x7f\x00\x00\x01\x06\x0f\xa1'  # /ip4/127.0.0.1/tcp/4001
 P2P = b'\xa5\x03' + delimited(b'\x00\x24' + PUBLIC)
 write('identify/full', b'\x07' + delimited(
