@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocols/avi-identify.h"
 #include "protocols/avi-ping.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
 
 #define PATIENCE (10 * G_USEC_PER_SEC)
 
@@ -27,9 +27,22 @@ struct _Puppet
   gboolean        closed;
   gboolean        told_to_go;
   guint           n_identified;
+  guint           n_reset;
+
+  const char *const *protocols; /* that identify lists */
+  AviPublicKey      *other;     /* the other end's; the link's */
+  GHashTable        *readers;   /* AviLinkStream of a push → AviIdentifyReader */
+  AviIdentify        pushed;
+  gboolean           was_pushed;
+  AviLinkStream     *pubsub;    /* the newest of the other end's; or NULL */
+  guint              n_pubsub;
+  GByteArray        *heard;     /* on all of them */
 };
 
-static const char *const protocols[] = { AVI_IDENTIFY_PROTOCOL, AVI_PING_PROTOCOL, NULL };
+static const char *const all_protocols[] = {
+  AVI_IDENTIFY_PROTOCOL, AVI_PING_PROTOCOL, AVI_IDENTIFY_PUSH_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL,
+};
+static const char *const few_protocols[] = { AVI_IDENTIFY_PROTOCOL, AVI_PING_PROTOCOL, NULL };
 
 static Puppet *
 puppet_new (AviKeyPair *key,
@@ -38,13 +51,16 @@ puppet_new (AviKeyPair *key,
             guint8      boot)
 {
   Puppet *self = g_new0 (Puppet, 1);
-  AviLinkConfig config = { .dialer = dialer, .protocols = protocols, .random = avi_random_system () };
+  AviLinkConfig config = { .dialer = dialer, .protocols = all_protocols, .random = avi_random_system () };
 
   g_assert_cmpint (fd, >=, 0);
   fcntl (fd, F_SETFL, O_NONBLOCK);
   self->fd = fd;
   self->key = avi_key_pair_ref (key);
   self->boot = boot;
+  self->protocols = few_protocols;
+  self->readers = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) avi_identify_reader_free);
+  self->heard = g_byte_array_new ();
   self->statics = config.statics = avi_noise_static_new (key, config.random);
   self->link = avi_link_new (&config, g_get_monotonic_time ());
   return self;
@@ -94,6 +110,9 @@ puppet_free (Puppet *self)
 {
   close (self->fd);
   avi_link_free (self->link);
+  g_hash_table_unref (self->readers);
+  g_byte_array_unref (self->heard);
+  avi_identify_clear (&self->pushed);
   avi_noise_static_unref (self->statics);
   avi_key_pair_unref (self->key);
   g_free (self);
@@ -139,7 +158,7 @@ puppet_say_who (Puppet        *self,
     .protocol_version = (char *) "/avi/1.0.0",
     .agent_version = (char *) "puppet",
     .key = key,
-    .protocols = (char **) protocols,
+    .protocols = (char **) self->protocols,
     .has_boot_id = self->boot != 0,
   };
   g_autoptr(GBytes) bytes = NULL;
@@ -152,6 +171,68 @@ puppet_say_who (Puppet        *self,
 }
 
 static void
+puppet_take_stream (Puppet        *self,
+                    AviLinkStream *stream,
+                    const char    *protocol)
+{
+  if (g_str_equal (protocol, AVI_IDENTIFY_PROTOCOL))
+    puppet_say_who (self, stream);
+  if (g_str_equal (protocol, AVI_IDENTIFY_PUSH_PROTOCOL))
+    g_hash_table_insert (self->readers, stream, avi_identify_reader_new ());
+  if (g_str_equal (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1))
+    {
+      self->pubsub = stream;
+      self->n_pubsub++;
+    }
+}
+
+static void
+puppet_take_data (Puppet        *self,
+                  AviLinkStream *stream,
+                  AviSpan        data)
+{
+  const char *protocol = avi_link_stream_get_protocol (stream);
+  AviIdentifyReader *reader = g_hash_table_lookup (self->readers, stream);
+
+  avi_link_consume (self->link, stream, data.len);
+  if (g_strcmp0 (protocol, AVI_PING_PROTOCOL) == 0)
+    {
+      g_autoptr(GBytes) echo = g_bytes_new (data.data, data.len);
+
+      avi_link_send (self->link, stream, echo);
+    }
+  if (reader != NULL)
+    g_assert_true (avi_identify_reader_receive (reader, data, NULL));
+  if (g_strcmp0 (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1) == 0)
+    g_byte_array_append (self->heard, data.data, (guint) data.len);
+}
+
+static void
+puppet_take_end (Puppet        *self,
+                 AviLinkStream *stream)
+{
+  AviIdentifyReader *reader = g_hash_table_lookup (self->readers, stream);
+
+  avi_link_finish (self->link, stream);
+  if (reader == NULL)
+    return;
+  avi_identify_clear (&self->pushed);
+  self->was_pushed =
+      avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->pushed, NULL);
+  g_assert_true (self->was_pushed);
+  g_hash_table_remove (self->readers, stream);
+}
+
+static void
+puppet_drop_stream (Puppet        *self,
+                    AviLinkStream *stream)
+{
+  g_hash_table_remove (self->readers, stream);
+  if (self->pubsub == stream)
+    self->pubsub = NULL;
+}
+
+static void
 puppet_handle (Puppet       *self,
                AviLinkEvent *event)
 {
@@ -159,22 +240,24 @@ puppet_handle (Puppet       *self,
     {
     case AVI_LINK_EVENT_ESTABLISHED:
       self->open = TRUE;
+      self->other = event->key;
       break;
     case AVI_LINK_EVENT_STREAM:
-      if (g_str_equal (event->protocol, AVI_IDENTIFY_PROTOCOL))
-        puppet_say_who (self, event->stream);
+      puppet_take_stream (self, event->stream, event->protocol);
       break;
     case AVI_LINK_EVENT_DATA:
-      avi_link_consume (self->link, event->stream, event->data.len);
-      if (g_strcmp0 (avi_link_stream_get_protocol (event->stream), AVI_PING_PROTOCOL) == 0)
-        {
-          g_autoptr(GBytes) echo = g_bytes_new (event->data.data, event->data.len);
-
-          avi_link_send (self->link, event->stream, echo);
-        }
+      puppet_take_data (self, event->stream, event->data);
       break;
     case AVI_LINK_EVENT_FINISHED:
-      avi_link_finish (self->link, event->stream);
+      puppet_take_end (self, event->stream);
+      break;
+    case AVI_LINK_EVENT_RESET:
+      self->n_reset++;
+      puppet_drop_stream (self, event->stream);
+      break;
+    case AVI_LINK_EVENT_REFUSED:
+    case AVI_LINK_EVENT_CLOSED:
+      puppet_drop_stream (self, event->stream);
       break;
     case AVI_LINK_EVENT_GO_AWAY:
       self->told_to_go = TRUE;
@@ -254,4 +337,75 @@ puppets_run (Puppet **puppets,
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
       puppets_step (puppets);
     }
+}
+
+void
+puppet_set_protocols (Puppet            *self,
+                      const char *const *protocols)
+{
+  self->protocols = protocols != NULL ? protocols : few_protocols;
+}
+
+void
+puppet_push (Puppet            *self,
+             const AviIdentify *info)
+{
+  static const char *const protocol[] = { AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
+  g_autoptr(GBytes) bytes = avi_identify_encode (info);
+  AviLinkStream *stream = puppet_open (self, protocol);
+
+  puppet_send (self, stream, avi_span_from_bytes (bytes));
+  avi_link_finish (self->link, stream);
+}
+
+const AviIdentify *
+puppet_get_pushed (Puppet *self)
+{
+  return self->was_pushed ? &self->pushed : NULL;
+}
+
+AviLinkStream *
+puppet_open (Puppet            *self,
+             const char *const *protocol)
+{
+  AviLinkStream *stream = avi_link_open (self->link, protocol, g_get_monotonic_time (), NULL);
+
+  g_assert_nonnull (stream);
+  return stream;
+}
+
+void
+puppet_send (Puppet        *self,
+             AviLinkStream *stream,
+             AviSpan        bytes)
+{
+  g_autoptr(GBytes) copy = g_bytes_new (bytes.data, bytes.len);
+
+  g_assert_true (avi_link_send (self->link, stream, copy));
+}
+
+guint
+puppet_get_n_reset (Puppet *self)
+{
+  return self->n_reset;
+}
+
+guint
+puppet_get_n_pubsub (Puppet *self)
+{
+  return self->n_pubsub;
+}
+
+void
+puppet_end_pubsub (Puppet *self)
+{
+  if (self->pubsub != NULL)
+    avi_link_finish (self->link, self->pubsub);
+}
+
+gboolean
+puppet_has_heard (Puppet     *self,
+                  const char *text)
+{
+  return memmem (self->heard->data, self->heard->len, text, strlen (text)) != NULL;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Puppet: a peer that a test leads by the hand: an AviLink on a socket of its own, driven only while
- * the test says so. It answers identify with a boot id of the test's choosing, and pings where it is
- * told to; nothing else.
+ * the test says so. It answers identify with a boot id of the test's choosing, and pings; it takes
+ * identify pushes and the other end's stream for pub/sub, and never says anything else by itself.
  */
 #pragma once
 
 #include "link/avi-link.h"
+#include "protocols/avi-identify.h"
 
 G_BEGIN_DECLS
 
@@ -32,5 +33,25 @@ void     puppets_run       (Puppet **puppets, gboolean (*done) (gpointer data), 
 void     puppets_step      (Puppet **puppets);
 
 int      puppet_listen     (guint16 *port);
+
+/* What its identify lists, to be said before it is asked; must outlive it. NULL: identify and ping. */
+void               puppet_set_protocols (Puppet *self, const char *const *protocols);
+/* Says @info, unasked, by identify push. */
+void               puppet_push          (Puppet *self, const AviIdentify *info);
+/* The last that was pushed to it; NULL: nothing was. */
+const AviIdentify *puppet_get_pushed    (Puppet *self);
+
+/* A stream of its own, for one protocol (NULL-terminated). */
+AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);
+void               puppet_send          (Puppet *self, AviLinkStream *stream, AviSpan bytes);
+/* How many streams, of either end's, the other end has reset. */
+guint              puppet_get_n_reset   (Puppet *self);
+
+/* How many streams for /meshsub/1.1.0 the other end has opened. */
+guint              puppet_get_n_pubsub  (Puppet *self);
+/* Closes its side of the newest of them; nothing where that is gone. */
+void               puppet_end_pubsub    (Puppet *self);
+/* @text came on one of them, anywhere. */
+gboolean           puppet_has_heard     (Puppet *self, const char *text);
 
 G_END_DECLS

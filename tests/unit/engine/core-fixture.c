@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core-fixture.h"
+
+#include "crypto/avi-crypto.h"
+
+void
+core_fixture_init (CoreFixture *self)
+{
+  static const char *const listen[] = { "/ip4/127.0.0.1/tcp/0", NULL };
+
+  avi_crypto_init ();
+  self->core = avi_core_new ();
+  self->identity = avi_key_pair_generate ();
+  self->settings = (AviSettings) {
+    .name = "under-test",
+    .identity = self->identity,
+    .listen = listen,
+    .max_peers = 16,
+    .max_connections = 32,
+    .max_connections_per_peer = 3,
+    .max_connections_per_address = 8,
+    .max_pending = 8,
+    .max_dials = 8,
+    .max_streams = 256,
+    .dial_timeout = 5 * G_USEC_PER_SEC,
+  };
+}
+
+void
+core_fixture_start (CoreFixture *self)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  g_autoptr(GError) error = NULL;
+
+  avi_core_start (self->core, &self->settings, call);
+  avi_call_wait (call);
+  avi_call_get_result (call, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
+void
+core_fixture_clear (CoreFixture *self)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  AviEvent *event, *next;
+
+  avi_core_stop (self->core, call);
+  avi_core_hurry (self->core);
+  avi_call_wait (call);
+  for (event = avi_core_take_events (self->core); event != NULL; event = next)
+    {
+      next = event->next;
+      avi_event_free (event);
+    }
+  avi_core_unref (self->core);
+  avi_key_pair_unref (self->identity);
+}
+
+guint16
+core_fixture_get_port (CoreFixture *self)
+{
+  g_auto(GStrv) addresses = avi_core_dup_addresses (self->core);
+  const char *tcp;
+
+  g_assert_nonnull (addresses[0]);
+  tcp = strstr (addresses[0], "/tcp/");
+  g_assert_nonnull (tcp);
+  return (guint16) g_ascii_strtoull (tcp + strlen ("/tcp/"), NULL, 10);
+}
+
+guint64
+core_fixture_count (CoreFixture *self,
+                    const char  *name)
+{
+  g_autoptr(GVariant) statistics = avi_core_dup_statistics (self->core);
+  guint64 value = 0;
+
+  g_assert_true (g_variant_lookup (statistics, name, "t", &value));
+  return value;
+}
+
+AviPeerInfo *
+core_fixture_look (CoreFixture *self,
+                   AviKeyPair  *peer)
+{
+  return avi_core_dup_peer (self->core, avi_key_pair_get_peer_id (peer));
+}
+
+gboolean
+core_fixture_is_connected (CoreFixture *self,
+                           AviKeyPair  *peer)
+{
+  g_autoptr(AviPeerInfo) info = core_fixture_look (self, peer);
+
+  return info != NULL && info->connected;
+}
+
+char *
+core_fixture_format (const char *ip,
+                     guint16     port,
+                     AviKeyPair *peer)
+{
+  g_autofree char *id = peer != NULL ? avi_peer_id_to_string (avi_key_pair_get_peer_id (peer)) : NULL;
+
+  return g_strdup_printf ("/ip4/%s/tcp/%u%s%s", ip, port, id != NULL ? "/p2p/" : "", id != NULL ? id : "");
+}

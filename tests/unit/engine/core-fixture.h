@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * CoreFixture: a core and its engine, with settings that a test changes before it starts, and what
+ * tests ask of it. It never speaks to the core's peers: puppets do.
+ */
+#pragma once
+
+#include "engine/avi-core.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  AviCore    *core;
+  AviKeyPair *identity;
+  AviSettings settings; /* listens on 127.0.0.1 at any port; discovery is off */
+} CoreFixture;
+
+void         core_fixture_init         (CoreFixture *self);
+void         core_fixture_start        (CoreFixture *self);
+/* Stops it at once. */
+void         core_fixture_clear        (CoreFixture *self);
+
+guint16      core_fixture_get_port     (CoreFixture *self);
+/* A number of get_statistics. */
+guint64      core_fixture_count        (CoreFixture *self, const char *name);
+/* NULL: the core knows no such peer. */
+AviPeerInfo *core_fixture_look         (CoreFixture *self, AviKeyPair *peer);
+gboolean     core_fixture_is_connected (CoreFixture *self, AviKeyPair *peer);
+/* "/ip4/@ip/tcp/@port", with /p2p/ where @peer is not NULL: (transfer full) */
+char        *core_fixture_format       (const char *ip, guint16 port, AviKeyPair *peer);
+
+G_END_DECLS

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Identify push, both ways: what a peer pushes is what is known of it from then on, and peers are
+ * pushed our addresses when they change, in a network namespace of the program's own.
+ */
+#include "config.h"
+
+#include "core-fixture.h"
+#include "netns.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+#include "puppet.h"
+
+typedef struct
+{
+  CoreFixture under_test;
+  AviKeyPair *other;
+  Puppet     *puppets[2];
+  const char *wanted;
+} Fixture;
+
+static const char *why_no_netns;
+
+static const char *const with_push[] = { AVI_IDENTIFY_PROTOCOL, AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  core_fixture_init (&fixture->under_test);
+  fixture->other = avi_key_pair_generate ();
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  core_fixture_clear (&fixture->under_test);
+  g_clear_pointer (&fixture->puppets[0], puppet_free);
+  avi_key_pair_unref (fixture->other);
+}
+
+static gboolean
+is_connected (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return core_fixture_is_connected (&fixture->under_test, fixture->other);
+}
+
+static void
+meet (Fixture *fixture, const char *const *protocols)
+{
+  core_fixture_start (&fixture->under_test);
+  fixture->puppets[0] = puppet_dial (fixture->other, core_fixture_get_port (&fixture->under_test), 1);
+  puppet_set_protocols (fixture->puppets[0], protocols);
+  puppets_run (fixture->puppets, is_connected, fixture);
+}
+
+/* --- what a peer pushes --- */
+
+static gboolean
+says_wanted_agent (gpointer data)
+{
+  Fixture *fixture = data;
+  g_autoptr(AviPeerInfo) info = core_fixture_look (&fixture->under_test, fixture->other);
+
+  return g_strcmp0 (info->agent, fixture->wanted) == 0;
+}
+
+static void
+test_pushed_to_us (Fixture *fixture, gconstpointer data)
+{
+  static const char *const protocols[] = { AVI_IDENTIFY_PROTOCOL, "/toast/1.0.0", NULL };
+  g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
+  g_autofree char *address = core_fixture_format ("127.0.0.1", 7, fixture->other);
+  g_autoptr(AviPeerInfo) info = NULL;
+  AviIdentify all = { .agent_version = (char *) "renamed",
+                      .listen_addresses = addresses,
+                      .protocols = (char **) protocols };
+  AviIdentify agent_only = { .agent_version = (char *) "renamed again" };
+
+  meet (fixture, NULL);
+  g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip4/127.0.0.1/tcp/7", NULL));
+  puppet_push (fixture->puppets[0], &all);
+  fixture->wanted = "renamed";
+  puppets_run (fixture->puppets, says_wanted_agent, fixture);
+  info = core_fixture_look (&fixture->under_test, fixture->other);
+  g_assert_cmpstr (info->name, ==, "renamed");
+  g_assert_true (g_strv_equal ((const char *const *) info->protocols, protocols));
+  g_assert_true (g_strv_contains ((const char *const *) info->addresses, address));
+  g_assert_true (info->connected);
+
+  /* What is not said stays. */
+  puppet_push (fixture->puppets[0], &agent_only);
+  fixture->wanted = "renamed again";
+  puppets_run (fixture->puppets, says_wanted_agent, fixture);
+  g_clear_pointer (&info, avi_peer_info_unref);
+  info = core_fixture_look (&fixture->under_test, fixture->other);
+  g_assert_cmpstr (info->name, ==, "renamed again");
+  g_assert_true (g_strv_equal ((const char *const *) info->protocols, protocols));
+  g_assert_true (g_strv_contains ((const char *const *) info->addresses, address));
+}
+
+static gboolean
+has_pubsub (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return puppet_get_n_pubsub (fixture->puppets[0]) == 1;
+}
+
+static void
+test_pushed_pubsub (Fixture *fixture, gconstpointer data)
+{
+  static const char *const protocols[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
+  AviIdentify info = { .protocols = (char **) protocols };
+
+  meet (fixture, NULL);
+  g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[0]), ==, 0);
+  puppet_push (fixture->puppets[0], &info);
+  puppets_run (fixture->puppets, has_pubsub, fixture);
+}
+
+static gboolean
+is_closed (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return puppet_is_closed (fixture->puppets[0]);
+}
+
+static void
+test_pushed_wrong_key (Fixture *fixture, gconstpointer data)
+{
+  AviIdentify info = { .agent_version = (char *) "renamed",
+                       .key = avi_key_pair_get_public (fixture->under_test.identity) };
+  g_autoptr(AviPeerInfo) known = NULL;
+
+  meet (fixture, NULL);
+  puppet_push (fixture->puppets[0], &info);
+  puppets_run (fixture->puppets, is_closed, fixture);
+  known = core_fixture_look (&fixture->under_test, fixture->other);
+  g_assert_true (known == NULL || g_strcmp0 (known->agent, "renamed") != 0);
+}
+
+/* --- what we push --- */
+
+static gboolean
+was_told_wanted_address (gpointer data)
+{
+  Fixture *fixture = data;
+  const AviIdentify *pushed = puppet_get_pushed (fixture->puppets[0]);
+  g_autoptr(AviMultiaddr) wanted = avi_multiaddr_parse (fixture->wanted, NULL);
+
+  return pushed != NULL && pushed->listen_addresses != NULL
+         && g_ptr_array_find_with_equal_func (pushed->listen_addresses, wanted, avi_multiaddr_equal, NULL);
+}
+
+static gboolean
+was_told_address_is_gone (gpointer data)
+{
+  return !was_told_wanted_address (data);
+}
+
+static void
+test_we_push (Fixture *fixture, gconstpointer data)
+{
+  static const char *const listen[] = { "/ip4/0.0.0.0/tcp/4001", NULL };
+
+  if (why_no_netns != NULL)
+    {
+      g_test_skip (why_no_netns);
+      return;
+    }
+  netns_ip ("link add v0 type veth peer name v1");
+  netns_ip ("link set v1 up");
+  netns_ip ("link set v0 up");
+  netns_ip ("addr add 10.1.0.1/24 dev v0");
+  fixture->under_test.settings.listen = listen;
+  meet (fixture, with_push);
+
+  fixture->wanted = "/ip4/10.1.0.7/tcp/4001";
+  netns_ip ("addr add 10.1.0.7/24 dev v0");
+  puppets_run (fixture->puppets, was_told_wanted_address, fixture);
+  netns_ip ("addr del 10.1.0.7/24 dev v0");
+  puppets_run (fixture->puppets, was_told_address_is_gone, fixture);
+  g_assert_true (puppet_is_open (fixture->puppets[0]));
+  netns_ip ("link del v0");
+}
+
+#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  netns_enter (&why_no_netns);
+  if (why_no_netns == NULL)
+    netns_ip ("link set lo up");
+  g_test_init (&argc, &argv, NULL);
+  ADD ("/identify-push/what a peer pushes is its name, agent, protocols and addresses", test_pushed_to_us);
+  ADD ("/identify-push/a peer that says later that it takes messages gets our stream", test_pushed_pubsub);
+  ADD ("/identify-push/a push with another's key ends the connection", test_pushed_wrong_key);
+  ADD ("/identify-push/a peer is pushed our addresses as they come and go", test_we_push);
+  return g_test_run ();
+}
