@@ -556,7 +556,7 @@ avi_device_install_settings (void)
    * AviDevice:node-name: (getter dup_node_name) (setter set_node_name)
    *
    * What others call this device: a label, which need not be unique. 1 to 255 bytes of UTF-8
-   * without control characters. Fixed while the device runs.
+   * without control characters, by default `avi-node`. Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -566,7 +566,8 @@ avi_device_install_settings (void)
   /**
    * AviDevice:device-type:
    *
-   * What part the device takes in its mesh. Fixed while the device runs.
+   * What part the device takes in its mesh, by default %AVI_DEVICE_TYPE_NODE. Fixed while the
+   * device runs.
    *
    * Since: 1.0
    */
@@ -609,8 +610,8 @@ avi_device_install_settings (void)
   /**
    * AviDevice:enable-mdns: (getter get_enable_mdns) (setter set_enable_mdns)
    *
-   * Whether devices on the LAN are found by multicast DNS, and this one by them. Fixed while the
-   * device runs.
+   * Whether devices on the LAN are found by multicast DNS, and this one by them, by default %TRUE.
+   * Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -620,8 +621,8 @@ avi_device_install_settings (void)
   /**
    * AviDevice:enable-local: (getter get_enable_local) (setter set_enable_local)
    *
-   * Whether devices of the same user on this machine are found, and this one by them. Fixed while
-   * the device runs.
+   * Whether devices of the same user on this machine are found, and this one by them, by default
+   * %TRUE. Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -646,7 +647,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-peers:
    *
-   * How many peers that speak Avi's protocols may be connected. Fixed while the device runs.
+   * How many peers that speak Avi's protocols may be connected at a time, by default 256. Fixed
+   * while the device runs.
    *
    * Since: 1.0
    */
@@ -655,7 +657,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-connections:
    *
-   * How many connections there may be in all. Fixed while the device runs.
+   * How many connections there may be at a time, of both directions and in every state, by default
+   * 512. Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -664,7 +667,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-connections-per-peer:
    *
-   * How many connections there may be with one peer. Fixed while the device runs.
+   * How many connections there may be with one peer at a time, by default 4. Fixed while the
+   * device runs.
    *
    * Since: 1.0
    */
@@ -673,8 +677,10 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-connections-per-address:
    *
-   * How many connections may come from one address (an IPv4 address, or an IPv6 one). Fixed while
-   * the device runs.
+   * How many connections may come from one address at a time, by default 64. An IPv4 address is
+   * one; an IPv6 host has its whole network of 64 bits to choose from, so that such a network
+   * (a /64) counts as one address; each link-local address counts by itself. Fixed while the device
+   * runs.
    *
    * Since: 1.0
    */
@@ -683,8 +689,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-pending:
    *
-   * How many connections from others may be on their way to proving who they are. Fixed while the
-   * device runs.
+   * How many connections from others may be on their way to proving who they are at a time, by
+   * default 128. Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -693,7 +699,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-dials:
    *
-   * How many attempts to connect to others may be under way. Fixed while the device runs.
+   * How many attempts to connect to others may be under way at a time, each to one address, by
+   * default 32; what is beyond waits. Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -702,7 +709,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:max-streams:
    *
-   * How many streams one connection may carry at a time. Fixed while the device runs.
+   * How many streams one connection may carry at a time, of both directions, by default 1,024.
+   * Fixed while the device runs.
    *
    * Since: 1.0
    */
@@ -711,8 +719,8 @@ avi_device_install_limits (void)
   /**
    * AviDevice:dial-timeout:
    *
-   * How long one attempt to connect to one address may take, in milliseconds. Fixed while the
-   * device runs.
+   * How long one attempt to connect to one address may take, the handshake included, in
+   * milliseconds, by default 10,000. Fixed while the device runs.
    *
    * Since: 1.0
    */

@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviDevice: this program's node of the mesh, from `start` to `stop`: whom it meets, what it hears
+ * and what it says. Programs make one and go on with the other types from there. All it has to tell
+ * comes in the context it was made in; it never calls a program from the thread of its network.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)

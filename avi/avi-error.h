@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviError: what can go wrong, in codes that a program can act on. Every call that takes a GError
+ * sets one of these, or G_IO_ERROR_CANCELLED; never a code of the system, whose words are in the
+ * message.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)

@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviIdentity: the key pair that a device is known by, made, loaded and saved, and what it signs.
+ * Programs that keep their id over restarts hand one to their AviDevice. Its key never changes, and
+ * it never gives the secret away but to a file.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)

@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviMessage: one message as it was heard: its topic, its author, its bytes, and these as text or
+ * JSON. Handlers of AviSubscription and AviDevice get it, and may keep it, in any thread: it never
+ * changes. Programs never make one: they publish bytes.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)

@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviPeer: another node, as far as it is known: its names and addresses, whether it is connected, how
+ * far away it is. AviDevice gives out one object per peer, the same one as long as anybody holds it; its
+ * properties follow what happens. It never acts: dialling is the device's.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)
@@ -20,7 +25,8 @@ G_BEGIN_DECLS
  * @AVI_PEER_SOURCE_INBOUND: it connected by itself
  * @AVI_PEER_SOURCE_DIAL: the program asked for it by [method@Avi.Device.dial]
  *
- * How a peer came to be known; several may hold.
+ * How a peer came to be known; several may hold. The value `1 << 2` is reserved for peers that
+ * Kademlia tells of.
  *
  * Since: 1.0
  */

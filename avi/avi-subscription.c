@@ -359,7 +359,8 @@ avi_subscription_class_init (AviSubscriptionClass *klass)
   /**
    * AviSubscription:max-queued: (getter get_max_queued) (setter set_max_queued)
    *
-   * How many messages may wait for the program; beyond it the oldest are dropped and counted.
+   * How many messages may wait for the program, by default 1,000; beyond it the oldest are dropped
+   * and counted.
    *
    * Since: 1.0
    */
@@ -369,8 +370,8 @@ avi_subscription_class_init (AviSubscriptionClass *klass)
   /**
    * AviSubscription:max-queued-bytes: (getter get_max_queued_bytes) (setter set_max_queued_bytes)
    *
-   * How many bytes of messages may wait for the program; beyond it the oldest are dropped and
-   * counted.
+   * How many bytes of messages may wait for the program, by default 16,777,216 (16 MiB); beyond it
+   * the oldest are dropped and counted.
    *
    * Since: 1.0
    */

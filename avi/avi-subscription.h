@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * AviSubscription: a program's interest in one topic, through which the topic's messages come.
+ * AviDevice makes it and holds it until it is cancelled. It never keeps the device alive, and never
+ * holds more messages than its limits say: it drops the oldest and counts them.
+ */
 #pragma once
 
 #if !defined (AVI_INSIDE) && !defined (AVI_COMPILATION)

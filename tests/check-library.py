@@ -15,6 +15,7 @@ C = '{http://www.gtk.org/introspection/c/1.0}'
 GLIB = '{http://www.gtk.org/introspection/glib/1.0}'
 
 CALLABLES = ('function', 'method', 'constructor', 'virtual-method')
+NUMBERS = ('gint', 'guint', 'gint64', 'guint64', 'gdouble')
 
 library, gir, *headers = sys.argv[1:]
 namespace = ElementTree.parse(gir).getroot().find(f'{GI}namespace')
@@ -55,7 +56,7 @@ def incomplete_calls():
     names = introspected_symbols() - {None}
     stems = {name.removesuffix('_async') for name in names if name.endswith('_async')}
     stems |= {name.removesuffix('_finish') for name in names if name.endswith('_finish')}
-    return {stem for stem in stems if not {stem + '_async', stem + '_finish'} <= names}
+    return {stem for stem in stems if not {stem, stem + '_async', stem + '_finish'} <= names}
 
 
 def public_elements():
@@ -84,6 +85,15 @@ def without_since():
             if element.tag.removeprefix(GI) in CALLABLES and element.get('version') is None}
 
 
+def without_default():
+    """Numbers that programs can set whose documentation does not say “by default N”. That it is the
+    right one tests/api/test-python.py checks."""
+    numbers = [element for name in NUMBERS
+               for element in namespace.findall(f'.//{GI}property[@writable="1"]/{GI}type[@name="{name}"]/..')]
+    return {element.get('name') for element in numbers
+            if not re.search(r'by\s+default\s+[0-9]', element.findtext(f'{GI}doc', ''))}
+
+
 def closure():
     listing = subprocess.run(['ldd', library], capture_output=True, text=True, check=True)
     return [line.split()[0] for line in listing.stdout.splitlines()]
@@ -95,9 +105,10 @@ checks = [
     ('it exports nothing that its headers do not declare', exported - declared_symbols()),
     ('every exported symbol is in the introspection', exported - introspected_symbols()),
     ('bindings see all that the scanner saw', invisible_symbols()),
-    ('every asynchronous call has its finish', incomplete_calls()),
+    ('every asynchronous call has its finish and its synchronous form', incomplete_calls()),
     ('every public symbol is documented', undocumented_symbols()),
     ('every public function says since when it exists', without_since()),
+    ('every number that can be set names its default', without_default()),
     ('no libsoup is in its link closure', [name for name in closure() if 'soup' in name]),
 ]
 

@@ -5,12 +5,15 @@
 import asyncio
 import gc
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import weakref
+import xml.etree.ElementTree as ElementTree
 
 import tap
 from tap import test, wait_until
@@ -21,7 +24,7 @@ os.environ["XDG_RUNTIME_DIR"] = runtime.name
 try:
     import gi
     gi.require_version("Avi", "1")
-    from gi.repository import Avi, Gio, GLib
+    from gi.repository import Avi, Gio, GLib, GObject
 except (ImportError, ValueError) as problem:
     tap.skip_all(f"no PyGObject for {sys.executable}: {problem}")
 
@@ -67,6 +70,22 @@ device.props.enable_mdns = device.props.enable_local = False
 @test("the overrides are those of this tree")
 def _():
     assert Avi.Device.__module__ == "gi.overrides.Avi", Avi.Device
+
+
+@test("the documentation of a number that can be set names its default")
+def _():
+    core = "{http://www.gtk.org/introspection/core/1.0}"
+    gir = ElementTree.parse(pathlib.Path(os.environ["GI_TYPELIB_PATH"].partition(":")[0], "Avi-1.gir"))
+    checked = 0
+    for klass in gir.iter(f"{core}class"):
+        for property in klass.iter(f"{core}property"):
+            spec = getattr(Avi, klass.get("name")).find_property(property.get("name"))
+            found = re.search(r"by\s+default\s+([0-9,]*[0-9])", property.findtext(f"{core}doc"))
+            if not found or not spec.flags & GObject.ParamFlags.WRITABLE:
+                continue
+            assert spec.default_value == int(found[1].replace(",", "")), f"{spec.name}: {found[1]}"
+            checked += 1
+    assert checked >= 10, checked
 
 
 @test("publish takes str, bytes and GLib.Bytes")
