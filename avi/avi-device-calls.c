@@ -422,7 +422,7 @@ avi_device_subscribe (AviDevice  *self,
   subscription = avi_subscription_new (self, topic);
   /* Nothing can arrive before the table knows the inbox: whoever tells looks into it. */
   avi_lock (&self->lock);
-  inbox = avi_core_subscribe (self->core, topic, NULL, AVI_SUBSCRIPTION_MAX_QUEUED, AVI_SUBSCRIPTION_MAX_QUEUED_BYTES,
+  inbox = avi_core_subscribe (self->core, topic, AVI_SUBSCRIPTION_MAX_QUEUED, AVI_SUBSCRIPTION_MAX_QUEUED_BYTES,
                               error);
   if (inbox != NULL)
     {

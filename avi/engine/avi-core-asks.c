@@ -152,7 +152,6 @@ avi_core_cancel (AviCore *self,
 AviInbox *
 avi_core_subscribe (AviCore    *self,
                     const char *topic,
-                    gpointer    tag,
                     guint       max_queued,
                     gsize       max_bytes,
                     GError    **error)
@@ -172,7 +171,7 @@ avi_core_subscribe (AviCore    *self,
                    AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS, topic);
       return NULL;
     }
-  inbox = avi_inbox_new (self->events, topic, tag, max_queued, max_bytes);
+  inbox = avi_inbox_new (self->events, topic, max_queued, max_bytes);
   if (inboxes == NULL)
     {
       inboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_inbox_unref);

@@ -29,7 +29,7 @@ typedef struct
   AviKeyPair        *identity;
   const char        *identity_file;   /* NULL: not saved; else the last port is kept for it */
   const char *const *listen;          /* multiaddrs */
-  const char *const *bootstrap;       /* multiaddrs with /p2p/ */
+  const char *const *bootstrap;       /* multiaddrs, with or without /p2p/ */
   gboolean           mdns;
   gboolean           local;
   guint              max_peers;       /* connected peers with Avi's protocols */
@@ -65,8 +65,7 @@ void      avi_core_wait_for_subscribers (AviCore *self, const char *topic, guint
 void      avi_core_cancel (AviCore *self, AviCall *call);
 
 /* Works stopped and running. Returns NULL with AVI_ERROR_INVALID_ARGUMENT (topic) or LIMIT. */
-AviInbox *avi_core_subscribe (AviCore *self, const char *topic, gpointer tag, guint max_queued, gsize max_bytes,
-                              GError **error);
+AviInbox *avi_core_subscribe (AviCore *self, const char *topic, guint max_queued, gsize max_bytes, GError **error);
 /* Events of it that are still queued are dropped. */
 void      avi_core_unsubscribe (AviCore *self, AviInbox *inbox);
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full

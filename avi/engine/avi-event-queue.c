@@ -33,7 +33,6 @@ struct _AviInbox
   AviRefCount    ref_count;
   AviEventQueue *queue;
   char          *topic;
-  gpointer       tag;
 
   /* Under the queue's lock. */
   AviEvent *oldest;
@@ -392,7 +391,6 @@ avi_event_queue_take (AviEventQueue *self)
 AviInbox *
 avi_inbox_new (AviEventQueue *queue,
                const char    *topic,
-               gpointer       tag,
                guint          max_queued,
                gsize          max_bytes)
 {
@@ -401,7 +399,6 @@ avi_inbox_new (AviEventQueue *queue,
   avi_ref_count_init (&self->ref_count);
   self->queue = avi_event_queue_ref (queue);
   self->topic = g_strdup (topic);
-  self->tag = tag;
   self->max_queued = max_queued;
   self->max_bytes = max_bytes;
   return self;
@@ -422,12 +419,6 @@ avi_inbox_unref (AviInbox *self)
   avi_event_queue_unref (self->queue);
   g_free (self->topic);
   g_free (self);
-}
-
-gpointer
-avi_inbox_get_tag (AviInbox *self)
-{
-  return self->tag;
 }
 
 const char *

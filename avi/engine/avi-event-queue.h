@@ -26,7 +26,7 @@ AviEvent *avi_event_new_for_call (AviCall *call);
 AviEvent *avi_event_new_for_peer (AviEventType type, AviPeerInfo *peer);
 AviEvent *avi_event_new_message  (AviInbox *inbox, AviMessage *message, gboolean also_device);
 
-AviInbox *avi_inbox_new (AviEventQueue *queue, const char *topic, gpointer tag, guint max_queued, gsize max_bytes);
+AviInbox *avi_inbox_new (AviEventQueue *queue, const char *topic, guint max_queued, gsize max_bytes);
 const char *avi_inbox_get_topic (AviInbox *self);
 /* Drops what is queued; nothing more is taken for it. */
 void        avi_inbox_close     (AviInbox *self);

@@ -52,8 +52,6 @@ void      avi_event_free        (AviEvent *self);
 
 AviInbox   *avi_inbox_ref        (AviInbox *self);
 void        avi_inbox_unref      (AviInbox *self);
-/* What the subscriber recognises it by: given at subscribe, never looked at by the engine. */
-gpointer    avi_inbox_get_tag    (AviInbox *self);
 /* Messages dropped because the program did not take them in time. */
 guint64     avi_inbox_get_dropped (AviInbox *self);
 /* From any thread; what is queued beyond a new limit goes at once, oldest first. */

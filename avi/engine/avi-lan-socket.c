@@ -46,12 +46,6 @@ avi_lan_socket_get_ifindex (AviLanSocket *self)
   return self->ifindex;
 }
 
-int
-avi_lan_socket_get_family (AviLanSocket *self)
-{
-  return self->family;
-}
-
 /* --- opening --- */
 
 static gboolean

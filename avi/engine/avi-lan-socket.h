@@ -30,7 +30,6 @@ AviLanSocket *avi_lan_socket_new         (AviLoop *loop, guint ifindex, int fami
                                           gpointer user_data, GError **error);
 void          avi_lan_socket_free        (AviLanSocket *self);
 guint         avi_lan_socket_get_ifindex (AviLanSocket *self);
-int           avi_lan_socket_get_family  (AviLanSocket *self);
 /* One packet. FALSE: no more for now. One that does not fit @buffer is passed over. */
 gboolean      avi_lan_socket_receive     (AviLanSocket *self, AviSpan buffer, AviSpan *packet,
                                           struct sockaddr_storage *from);

@@ -139,8 +139,8 @@ static void
 test_inbox_count (void)
 {
   AviEventQueue *queue = avi_event_queue_new ();
-  AviInbox *inbox = avi_inbox_new (queue, "topic", NULL, 3, 1000);
-  AviInbox *other = avi_inbox_new (queue, "topic", NULL, 3, 1000);
+  AviInbox *inbox = avi_inbox_new (queue, "topic", 3, 1000);
+  AviInbox *other = avi_inbox_new (queue, "topic", 3, 1000);
 
   push_text (queue, other, "o");
   for (guint i = 0; i < 10; i++)
@@ -159,7 +159,7 @@ static void
 test_inbox_bytes (void)
 {
   AviEventQueue *queue = avi_event_queue_new ();
-  AviInbox *inbox = avi_inbox_new (queue, "topic", NULL, 1000, 10);
+  AviInbox *inbox = avi_inbox_new (queue, "topic", 1000, 10);
 
   push_text (queue, inbox, "12345");
   push_text (queue, inbox, "67890");
@@ -176,7 +176,7 @@ static void
 test_inbox_closed (void)
 {
   AviEventQueue *queue = avi_event_queue_new ();
-  AviInbox *inbox = avi_inbox_new (queue, "topic", NULL, 10, 100);
+  AviInbox *inbox = avi_inbox_new (queue, "topic", 10, 100);
 
   push_text (queue, inbox, "1");
   push_peer (queue, AVI_EVENT_PEER_CONNECTED, 1);
