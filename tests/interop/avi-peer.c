@@ -28,7 +28,6 @@ typedef struct
   char **subscribe;
   gboolean mdns;
   gboolean local;
-  gboolean unthreaded;
 } Options;
 
 static void
@@ -303,8 +302,6 @@ make_device (const Options *options, GError **error)
     avi_device_set_bootstrap_peers (device, (const char *const *) options->bootstrap);
   avi_device_set_enable_mdns (device, options->mdns);
   avi_device_set_enable_local (device, options->local);
-  if (options->unthreaded)
-    g_object_set (device, "threaded", FALSE, NULL);
   return g_steal_pointer (&device);
 }
 
@@ -350,7 +347,6 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     { "subscribe", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->subscribe, "What to hear", "TOPIC" },
     { "mdns", 0, 0, G_OPTION_ARG_NONE, &options->mdns, "Look and be found by mDNS", NULL },
     { "local", 0, 0, G_OPTION_ARG_NONE, &options->local, "Look and be found on this machine", NULL },
-    { "unthreaded", 0, 0, G_OPTION_ARG_NONE, &options->unthreaded, "Run in the main context", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr(GOptionContext) context = g_option_context_new (NULL);
