@@ -4,8 +4,8 @@
 
 Usage: test-installed.py SOURCE BUILD MESON PREFIX LIBDIR docs|no-docs
 
-The three hello programs run against what was installed, in a network namespace with nothing but lo,
-and hear a fourth that publishes. Prints TAP.
+The examples in C and what Python and gjs get beside introspection run against what was installed, in a
+network namespace with nothing but lo: three hello programs hear a fourth that publishes. Prints TAP.
 """
 
 import os
@@ -48,6 +48,36 @@ print(device.props.peer_id, flush=True)
 device.publish_text("system/alerts", "fire")
 sys.stdin.read()
 device.stop()
+'''
+# A device without a network: promises of gjs's module, a str where Python's overrides take one.
+GJS = '''
+import GLib from 'gi://GLib';
+import Avi, {messages} from 'file://@MODULE@';
+const loop = new GLib.MainLoop(null, false);
+async function main() {
+    const device = Avi.Device.new('kitchen');
+    device.listen_addresses = [];
+    device.enable_mdns = device.enable_local = false;
+    await device.start_async(null);
+    await messages(device.subscribe('system/alerts')).return();
+    await device.stop_async(null);
+    print('stopped');
+}
+main().catch(error => printerr(error)).finally(() => loop.quit());
+loop.run();
+'''
+PYTHON = '''
+import gi
+gi.require_version("Avi", "1")
+from gi.repository import Avi
+import gi.overrides.Avi
+device = Avi.Device.new("kitchen")
+device.props.listen_addresses = []
+device.props.enable_mdns = device.props.enable_local = False
+device.start()
+device.publish("system/alerts", "fire")
+device.stop()
+print(gi.overrides.Avi.__file__)
 '''
 
 
@@ -114,13 +144,38 @@ def reference_is_there():
     assert list((PREFIX / 'share/doc').rglob('class.Device.html')), 'no class.Device.html'
 
 
-def flags():
-    return run('pkg-config', '--cflags', '--libs', 'avi-1', env=environment()).split()
+def flags(*packages):
+    return run('pkg-config', '--cflags', '--libs', 'avi-1', *packages, env=environment()).split()
 
 
 def c_compiles():
     run('cc', '-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Wno-unused-parameter', '-Werror',
         SOURCE / 'examples/hello.c', *flags(), '-o', ROOT / 'hello')
+
+
+def simple_node_runs():
+    program = ROOT / 'simple-node'
+    run('cc', '-std=gnu11', '-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror', SOURCE / 'examples/simple-node.c',
+        *flags('gio-unix-2.0'), '-o', program)
+    said = run(program, '--no-mdns', '--no-local', '--listen', '/ip4/127.0.0.1/tcp/0', input='/quit\n',
+               env=environment())
+    assert '\nstarted ' in '\n' + said and said.endswith('\nstopped\n'), said
+
+
+def gjs_module_works():
+    if not shutil.which('gjs'):
+        raise Skip('gjs is not installed')
+    program = ROOT / 'module.js'
+    program.write_text(GJS.replace('@MODULE@', str(PREFIX / 'share/avi-1/gjs/avi.js')))
+    assert run('gjs', '-m', program, env=environment()) == 'stopped\n'
+
+
+def python_overrides_work():
+    python = find_python()
+    if not python:
+        raise Skip('PyGObject is not installed')
+    said = run(python, '-c', PYTHON, env=environment())
+    assert pathlib.Path(said.strip()).is_relative_to(ROOT), said
 
 
 def cxx_compiles():
@@ -203,6 +258,9 @@ TESTS = [
     ('its headers are C++, too', cxx_compiles),
     ('a Vala program compiles against its vapi', vala_compiles),
     ('a symbol of no public header cannot be linked', hidden_symbols_are_hidden),
+    ('simple-node.c compiles against it without a warning, and runs', simple_node_runs),
+    ('the module of gjs that is installed starts and stops a device', gjs_module_works),
+    ('the overrides of Python that are installed do, and send a str', python_overrides_work),
     ('hello.c, hello.py and hello.js run against it, and hear an alert', hello_programs_run),
 ]
 
