@@ -105,7 +105,7 @@ def main():
     for name, failed, output in summary.failures:
         for subtest in failed:
             print(f'FAILED   {name}: {subtest}')
-        print('\n'.join('    ' + line for line in output.splitlines()[-100:]))
+        print('\n'.join('    ' + line for line in output.splitlines()[-200:]))
 
     n_failed = sum(len(failed) for _, failed, _ in summary.failures)
     print(f'{summary.passed} passed, {n_failed} failed, {len(summary.skips)} skipped')
