@@ -209,13 +209,17 @@ avi_connection_close (AviConnection *self,
   if (before == AVI_CONNECTION_CLOSED)
     return;
   self->state = AVI_CONNECTION_CLOSED;
-  avi_core_count (engine->core,
-                  before == AVI_CONNECTION_OPEN ? AVI_COUNT_CONNECTIONS_CLOSED : AVI_COUNT_HANDSHAKES_FAILED, 1);
+  if (before == AVI_CONNECTION_OPEN)
+    avi_core_count (engine->core, AVI_COUNT_CONNECTIONS_CLOSED, 1);
+  else if (error != NULL)
+    avi_core_count (engine->core, AVI_COUNT_HANDSHAKES_FAILED, 1);
   self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
   if (self->is_dirty)
     g_queue_unlink (&engine->dirty, &self->dirty_link);
   avi_loop_clear_timer (engine->loop, &self->timer);
   avi_loop_unwatch (engine->loop, &self->watch);
+  /* A child that the program forked may hold it too. */
+  shutdown (self->watch.fd, SHUT_RDWR);
   close (self->watch.fd);
   g_clear_pointer (&self->unsent, g_byte_array_unref);
   avi_limits_close (&engine->limits, (const struct sockaddr *) &self->source, self->inbound,
@@ -346,6 +350,7 @@ avi_connection_established (AviConnection *self,
 
   self->state = AVI_CONNECTION_OPEN;
   self->peer = *avi_public_key_get_peer_id (key);
+  self->established = avi_loop_now (self->engine->loop);
   self->since = g_get_real_time ();
   self->connect_deadline = G_MAXINT64;
   avi_limits_handshake_done (&self->engine->limits, self->inbound);

@@ -78,6 +78,7 @@ struct _AviConnection
   gboolean      draining;         /* not used for anything new; ends at drain_deadline */
   gint64        identify_deadline;
   gint64        drain_deadline;
+  gint64        established;      /* monotonic */
   gint64        since;            /* Unix µs */
   gint64        round_trip;       /* µs, -1: not measured */
   AviStreamOwner *ping;           /* the prober's stream */

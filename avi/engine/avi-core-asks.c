@@ -54,10 +54,18 @@ avi_core_take_commands (AviCore *self)
   avi_lock (&self->lock);
   commands = g_steal_pointer (&self->first_command);
   self->last_command = NULL;
-  self->n_publishing = 0;
-  self->publishing_bytes = 0;
   avi_unlock (&self->lock);
   return commands;
+}
+
+void
+avi_core_published (AviCore *self,
+                    gsize    size)
+{
+  avi_lock (&self->lock);
+  self->n_publishing--;
+  self->publishing_bytes -= size;
+  avi_unlock (&self->lock);
 }
 
 /* --- what handles ask for --- */

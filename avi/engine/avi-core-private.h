@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-#define AVI_CORE_MAX_QUEUED_MESSAGES 4096               /* published and not yet taken by the engine */
+#define AVI_CORE_MAX_QUEUED_MESSAGES 4096               /* published and not yet with the router */
 #define AVI_CORE_MAX_QUEUED_BYTES    (16 * 1024 * 1024)
 
 typedef enum
@@ -51,6 +51,7 @@ typedef enum
   AVI_COUNT_REFUSED_PER_ADDRESS,
   AVI_COUNT_REFUSED_PER_PEER,
   AVI_COUNT_REFUSED_PENDING,
+  AVI_COUNT_REFUSED_PEERS,       /* connected peers of Avi over max-peers */
   AVI_COUNT_DIALS,
   AVI_COUNT_DIALS_FAILED,
   AVI_COUNT_BYTES_RECEIVED,
@@ -75,6 +76,8 @@ typedef enum
 void        avi_core_count          (AviCore *self, AviCount what, guint64 n);
 void        avi_core_set_count      (AviCore *self, AviCount what, guint64 value);
 
+/* A message that was published is with the router, or refused: there is room for another. */
+void        avi_core_published      (AviCore *self, gsize size);
 /* All that is queued, oldest first. */
 AviCommand *avi_core_take_commands  (AviCore *self);
 void        avi_core_push           (AviCore *self, AviEvent *event);

@@ -11,6 +11,7 @@ static const char *const count_names[] = {
   "refused-max-connections-per-address",
   "refused-max-connections-per-peer",
   "refused-max-pending",
+  "refused-max-peers",
   "dials",
   "dials-failed",
   "bytes-received",

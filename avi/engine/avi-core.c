@@ -4,6 +4,7 @@
 #include "avi-core-internal.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <gio/gio.h>
 
@@ -15,6 +16,7 @@
 /* --- the process's engines --- */
 
 static AviLock engines_lock = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER };
+static pid_t engines_process;    /* in which there are engines */
 static GPtrArray *running_cores; /* of AviCore that have an engine's thread; under engines_lock */
 
 static void
@@ -22,6 +24,10 @@ avi_core_stop_all_at_exit (void)
 {
   g_autoptr(GPtrArray) cores = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_core_unref);
   struct timespec deadline;
+
+  /* A child of fork () has no engines, whatever the list says. */
+  if (getpid () != engines_process)
+    return;
 
   /* A core's lock is never taken under this one: it is taken the other way round. */
   avi_lock (&engines_lock);
@@ -49,6 +55,7 @@ avi_core_register (AviCore *self)
   if (running_cores == NULL)
     {
       running_cores = g_ptr_array_new ();
+      engines_process = getpid ();
       atexit (avi_core_stop_all_at_exit);
     }
   g_ptr_array_add (running_cores, self);

@@ -25,6 +25,7 @@ struct _AviDial
   gpointer     user_data;
   AviTimer     timer;
 
+  GHashTable   *known;     /* of AviMultiaddr: all that there were, lest one is tried twice */
   GPtrArray    *waiting;   /* of AviMultiaddr, in order */
   GArray       *attempts;  /* of Attempt, under way */
   guint         n_lookups;
@@ -43,7 +44,6 @@ typedef struct
 } Lookup;
 
 static void avi_dial_go_on (AviTimer *timer, gint64 now);
-static void avi_dial_resolve_dnsaddr (AviDial *self, AviMultiaddr *address);
 
 gboolean
 avi_dial_is_possible (const AviMultiaddr *address)
@@ -67,6 +67,16 @@ avi_dial_soon (AviDial *self,
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + after, avi_dial_go_on);
 }
 
+/* @position: -1: last. */
+static void
+avi_dial_add_waiting (AviDial      *self,
+                      AviMultiaddr *address,
+                      gint          position)
+{
+  if (g_hash_table_size (self->known) < MAX_ADDRESSES && g_hash_table_add (self->known, avi_multiaddr_ref (address)))
+    g_ptr_array_insert (self->waiting, position, avi_multiaddr_ref (address));
+}
+
 AviDial *
 avi_dial_new (AviEngine       *engine,
               const AviPeerId *expected,
@@ -84,8 +94,10 @@ avi_dial_new (AviEngine       *engine,
   self->note = note;
   self->user_data = user_data;
   self->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
-  for (guint i = 0; i < addresses->len && i < MAX_ADDRESSES; i++)
-    g_ptr_array_add (self->waiting, avi_multiaddr_ref (g_ptr_array_index (addresses, i)));
+  self->known =
+      g_hash_table_new_full (avi_multiaddr_hash, avi_multiaddr_equal, (GDestroyNotify) avi_multiaddr_unref, NULL);
+  for (guint i = 0; i < addresses->len; i++)
+    avi_dial_add_waiting (self, g_ptr_array_index (addresses, i), -1);
   self->attempts = g_array_new (FALSE, FALSE, sizeof (Attempt));
   self->cancellable = g_cancellable_new ();
   self->errors = g_string_new (NULL);
@@ -101,6 +113,7 @@ avi_dial_free (AviDial *self)
   avi_loop_clear_timer (self->engine->loop, &self->timer);
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
+  g_hash_table_unref (self->known);
   g_ptr_array_unref (self->waiting);
   g_array_unref (self->attempts);
   g_string_free (self->errors, TRUE);
@@ -119,12 +132,22 @@ avi_dial_close_attempts (AviDial       *self,
       if (attempt->connection != winner)
         {
           attempt->connection->dial = NULL;
-          avi_connection_close (attempt->connection,
-                                g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "no longer needed"));
+          avi_connection_close (attempt->connection, NULL);
         }
       avi_multiaddr_unref (attempt->address);
     }
   g_array_set_size (self->attempts, 0);
+}
+
+void
+avi_dial_add (AviDial      *self,
+              AviMultiaddr *address)
+{
+  guint before = self->waiting->len;
+
+  avi_dial_add_waiting (self, address, 0);
+  if (self->waiting->len > before)
+    avi_dial_soon (self, 0);
 }
 
 void
@@ -203,14 +226,6 @@ avi_lookup_get_dial (Lookup *lookup)
 }
 
 static void
-avi_dial_add_waiting (AviDial      *self,
-                      AviMultiaddr *address)
-{
-  if (self->waiting->len < MAX_ADDRESSES)
-    g_ptr_array_add (self->waiting, avi_multiaddr_ref (address));
-}
-
-static void
 avi_dial_lookup_failed (AviDial      *self,
                         AviMultiaddr *address,
                         const char   *message)
@@ -243,7 +258,7 @@ avi_dial_resolved (GObject      *source,
             {
               g_autoptr(AviMultiaddr) address = avi_multiaddr_from_sockaddr ((struct sockaddr *) &storage);
 
-              avi_dial_add_waiting (self, address);
+              avi_dial_add_waiting (self, address, -1);
             }
         }
       avi_dial_soon (self, 0);
@@ -285,7 +300,7 @@ avi_dial_take_dnsaddr (AviDial    *self,
   if (address == NULL || !avi_multiaddr_to_sockaddr (address, &storage, &len))
     return;
   if (self->expected.len == 0 || !avi_multiaddr_get_peer (address, &peer) || avi_peer_id_equal (&peer, &self->expected))
-    avi_dial_add_waiting (self, address);
+    avi_dial_add_waiting (self, address, -1);
 }
 
 static void

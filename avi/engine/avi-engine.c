@@ -3,6 +3,9 @@
 
 #include "avi-engine.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "avi-bootstrap.h"
 #include "avi-connection.h"
 #include "avi-error.h"
@@ -128,12 +131,12 @@ avi_engine_publish_local (AviEngine *self,
     if (avi_multiaddr_is_loopback (g_ptr_array_index (addresses, i)))
       g_ptr_array_add (loopback, g_ptr_array_index (addresses, i));
   if (!avi_local_publish (self->local, self->settings->name, self->boot_id, loopback, &error))
-    {
-      avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
-      g_free (self->local_problem);
-      self->local_problem = g_strdup (error->message);
-      avi_engine_update_status (self);
-    }
+    avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
+  if (g_error_matches (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
+    avi_swarm_tell_own_conflict (self->swarm, "this machine");
+  g_free (self->local_problem);
+  self->local_problem = error != NULL ? g_strdup (error->message) : NULL;
+  avi_engine_update_status (self);
 }
 
 void
@@ -190,6 +193,14 @@ avi_engine_lan_status (gpointer    user_data,
 }
 
 static void
+avi_engine_lan_invalid (gpointer user_data)
+{
+  AviEngine *self = user_data;
+
+  avi_core_count (self->core, AVI_COUNT_MDNS_INVALID, 1);
+}
+
+static void
 avi_engine_local_found (gpointer         user_data,
                         const AviPeerId *peer,
                         const char      *name,
@@ -234,6 +245,7 @@ avi_engine_start_discovery (AviEngine *self)
     .gone = avi_engine_lan_gone,
     .network = avi_engine_network_changed,
     .status = avi_engine_lan_status,
+    .invalid = avi_engine_lan_invalid,
   };
   g_autoptr(GPtrArray) listeners = avi_engine_get_listeners (self);
   g_autoptr(GError) error = NULL;
@@ -313,7 +325,7 @@ avi_engine_listen (AviEngine *self,
     }
   if (self->listeners->len == 0 && skipped != NULL)
     g_propagate_error (error, g_steal_pointer (&skipped));
-  return error == NULL || *error == NULL;
+  return self->listeners->len > 0 || self->settings->listen[0] == NULL;
 }
 
 static gboolean
@@ -368,6 +380,8 @@ avi_engine_begin_stop (AviEngine *self)
     return;
   self->stopping = TRUE;
   self->stop_deadline = now + STOP_FLUSH;
+  avi_swarm_stop_dialling (self->swarm);
+  avi_pubsub_stop (self->pubsub);
   /* Messages published just before the stop are still in the router. */
   avi_pubsub_pump (self->pubsub);
   avi_lan_goodbye (self->lan);
@@ -385,14 +399,25 @@ avi_engine_cancel (AviEngine *self,
 }
 
 static void
+avi_engine_refuse (AviEngine  *self,
+                   AviCommand *command)
+{
+  if (command->type == AVI_COMMAND_PUBLISH)
+    avi_core_published (self->core, g_bytes_get_size (command->data));
+  if (command->type != AVI_COMMAND_CANCEL)
+    avi_core_answer (self->core, command->call, -1, NULL,
+                     g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
+  avi_command_free (command);
+}
+
+/* Takes @command. */
+static void
 avi_engine_obey (AviEngine  *self,
                  AviCommand *command)
 {
   if (self->stopping && command->type != AVI_COMMAND_HURRY)
     {
-      if (command->type != AVI_COMMAND_CANCEL)
-        avi_core_answer (self->core, command->call, -1, NULL,
-                         g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
+      avi_engine_refuse (self, command);
       return;
     }
   switch (command->type)
@@ -433,9 +458,10 @@ avi_engine_obey (AviEngine  *self,
       break;
 
     case AVI_COMMAND_PUBLISH:
-      avi_pubsub_publish (self->pubsub, command->text, command->data, command->echo, command->call);
-      break;
+      avi_pubsub_publish (self->pubsub, command);
+      return;
     }
+  avi_command_free (command);
 }
 
 static void
@@ -451,7 +477,6 @@ avi_engine_woken (gpointer user_data)
     {
       next = command->next;
       avi_engine_obey (self, command);
-      avi_command_free (command);
     }
 }
 
@@ -463,6 +488,17 @@ avi_engine_wake (AviEngine *self)
 }
 
 /* --- life --- */
+
+/* GLib ends the process where a context finds none. */
+static gboolean
+avi_engine_has_descriptors (void)
+{
+  int probe = eventfd (0, EFD_CLOEXEC);
+
+  if (probe >= 0)
+    close (probe);
+  return probe >= 0;
+}
 
 AviEngine *
 avi_engine_new (AviCore           *core,
@@ -483,8 +519,11 @@ avi_engine_new (AviCore           *core,
   self->receive_buffer = g_malloc (AVI_ENGINE_RECEIVE_BUFFER);
   avi_writer_init (&self->writer, AVI_ENGINE_WRITER_LIMIT);
   avi_limits_init (&self->limits, core, settings);
-  self->context = g_main_context_new ();
-  self->loop = avi_loop_new (self->context, avi_engine_woken, self);
+  if (avi_engine_has_descriptors ())
+    {
+      self->context = g_main_context_new ();
+      self->loop = avi_loop_new (self->context, avi_engine_woken, self);
+    }
   if (self->loop != NULL)
     avi_loop_set_after_round (self->loop, avi_engine_after_round, self);
   return self;
@@ -505,6 +544,7 @@ avi_engine_end (AviEngine *self)
   self->stopping = TRUE;
   g_clear_pointer (&self->local, avi_local_free);
   g_clear_pointer (&self->bootstrap, avi_bootstrap_free);
+  avi_pubsub_stop (self->pubsub);
   avi_swarm_stop (self->swarm);
   g_clear_pointer (&self->pubsub, avi_pubsub_free);
   g_clear_pointer (&self->swarm, avi_swarm_free);
@@ -523,11 +563,15 @@ avi_engine_run (AviEngine *self)
 {
   GError *error = NULL;
 
-  g_main_context_push_thread_default (self->context);
   if (self->loop == NULL)
-    g_set_error_literal (&error, AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left");
-  else
-    self->bootstrap = avi_bootstrap_new (self, &error);
+    {
+      avi_core_started (self->core,
+                        g_error_new_literal (AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left"));
+      avi_core_stopped (self->core, NULL);
+      return;
+    }
+  g_main_context_push_thread_default (self->context);
+  self->bootstrap = avi_bootstrap_new (self, &error);
   if (self->bootstrap != NULL && avi_engine_start_listening (self, &error))
     {
       avi_engine_start (self);
@@ -561,7 +605,7 @@ avi_engine_free (AviEngine *self)
   avi_writer_clear (&self->writer);
   avi_noise_static_unref (self->statics);
   g_clear_pointer (&self->loop, avi_loop_free);
-  g_main_context_unref (self->context);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->graveyard);
   g_free (self->receive_buffer);

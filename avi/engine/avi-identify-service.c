@@ -31,12 +31,32 @@ avi_identify_stream_new (const AviStreamHandler *handler,
   return self;
 }
 
+/* Our addresses as the peer of @connection may use them: loopback says something on this machine
+ * only, and a zone names an interface of ours. */
+static GPtrArray *
+avi_identify_service_get_addresses (AviConnection *connection)
+{
+  GPtrArray *addresses = avi_engine_get_addresses (connection->engine);
+  gboolean local = avi_multiaddr_is_loopback (connection->remote);
+
+  for (guint i = addresses->len; i > 0; i--)
+    {
+      AviMultiaddr *address = g_ptr_array_index (addresses, i - 1);
+      AviMultiaddrIter iter = { 0 };
+
+      if ((!local && avi_multiaddr_is_loopback (address))
+          || (avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_IP6ZONE))
+        g_ptr_array_remove_index (addresses, i - 1);
+    }
+  return addresses;
+}
+
 /* What we say of ourselves to the peer of @connection. */
 static GBytes *
 avi_identify_service_encode (AviConnection *connection)
 {
   AviEngine *engine = connection->engine;
-  g_autoptr(GPtrArray) addresses = avi_engine_get_addresses (engine);
+  g_autoptr(GPtrArray) addresses = avi_identify_service_get_addresses (connection);
   AviPublicKey *key = avi_key_pair_get_public (engine->settings->identity);
   AviIdentify info = {
     .protocol_version = (char *) AVI_PROTOCOL_VERSION,

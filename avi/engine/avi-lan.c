@@ -87,8 +87,11 @@ avi_lan_receive (gpointer      user_data,
       if (avi_lan_get_ip (&packet.remote) == NULL)
         continue;
       avi_lan_describe_source (self, &packet);
-      if (!avi_mdns_receive (self->mdns, &packet, now, &error))
-        g_debug ("An mDNS packet is not understood: %s", error->message);
+      if (avi_mdns_receive (self->mdns, &packet, now, &error))
+        continue;
+      g_debug ("An mDNS packet is not understood: %s", error->message);
+      if (self->callbacks->invalid != NULL)
+        self->callbacks->invalid (self->user_data);
     }
   avi_lan_wake (self);
 }

@@ -26,6 +26,8 @@ typedef struct
   /* What `discovery-status` says: what was seen and what stands in the way, parts joined by "; ",
    * never empty. */
   void (*status)  (gpointer user_data, const char *text);
+  /* A malformed packet was dropped. May be NULL. */
+  void (*invalid) (gpointer user_data);
 } AviLanCallbacks;
 
 /* @mdns FALSE: watch the interfaces only. Never fails as a whole: what does not work (port taken, no

@@ -129,6 +129,8 @@ avi_listener_free (AviListener *self)
 {
   avi_loop_unwatch (self->engine->loop, &self->watch);
   avi_loop_clear_timer (self->engine->loop, &self->timer);
+  /* A child that the program forked may hold it too. */
+  shutdown (self->watch.fd, SHUT_RDWR);
   close (self->watch.fd);
   avi_multiaddr_unref (self->address);
   g_free (self);

@@ -34,7 +34,7 @@ struct _AviPeerEntry
 
   AviDial   *dial;            /* under way, or NULL */
   GPtrArray *calls;           /* of AviCall: who waits until it is connected */
-  guint      failures;        /* dials in a row */
+  guint      failures;        /* in a row: dials, and connections that ended soon */
   AviTimer   redial_timer;
 
   /* As it said of itself, by identify or a node file. */

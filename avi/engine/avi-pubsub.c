@@ -10,6 +10,10 @@
 
 /* Of our stream on one connection: rust-libp2p has done with a connection's pub/sub at its fifth stream. */
 #define MAX_RENEWALS 3
+/* Bytes of messages that go out together, in one RPC where they fit. */
+#define BATCH (64 * 1024)
+/* Of a stream that takes nothing: then publishing goes on without that peer. */
+#define STALL_TIME (1 * G_USEC_PER_SEC)
 /* And then the connection ends, for the swarm to dial again; not at once, lest it be done all the time. */
 #define RENEWAL_PAUSE (10 * G_USEC_PER_SEC)
 /* In place of a count of renewals: the peer does not speak the protocol. */
@@ -29,8 +33,10 @@ struct _AviPubsub
   AviGossipsub *router;
   GHashTable   *outputs; /* AviPeerId → Output: our stream to each attached peer */
   GPtrArray    *waiters; /* of Waiter */
+  GQueue        publishing; /* of AviCommand: published by the program, not with the router yet */
+  gsize         n_unsent;   /* bytes of messages that the router has, and no stream */
+  gint64        full_until; /* G_MININT64: there is room; else nothing more goes to the router before */
   AviTimer      timer;
-  gboolean      pumping;
 };
 
 /* Our stream to a peer. */
@@ -40,6 +46,7 @@ typedef struct
   AviPubsub     *pubsub;
   AviPeerId      peer;
   GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
+  gint64         held_since; /* monotonic */
   guint          n_renewals; /* streams on this connection before this one */
 } Output;
 
@@ -67,6 +74,7 @@ avi_output_send (Output *self,
     return;
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
+  self->held_since = avi_loop_now (self->pubsub->engine->loop);
   avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
 }
 
@@ -158,6 +166,8 @@ avi_input_read (Input  *self,
   g_autoptr(GError) error = NULL;
   AviSpan rpc;
 
+  /* The wall clock may have been set, or the machine have slept. */
+  avi_gossipsub_set_unix_offset (pubsub->router, g_get_real_time () - g_get_monotonic_time ());
   avi_frame_reader_push (&self->reader, data);
   while (avi_frame_reader_next (&self->reader, &rpc, &error)
          && avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
@@ -465,15 +475,34 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
 }
 
-void
-avi_pubsub_pump (AviPubsub *self)
+/* Some peer's stream is full: until when is that waited for? A peer that took nothing for a while is
+ * waited for no longer: what it misses is dropped, and counted. */
+static void
+avi_pubsub_check_room (AviPubsub *self)
 {
   gint64 now = avi_loop_now (self->engine->loop);
+  GHashTableIter iter;
+  gpointer value;
+
+  self->full_until = G_MININT64;
+  g_hash_table_iter_init (&iter, self->outputs);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const Output *output = value;
+
+      if (output->held != NULL && now - output->held_since < STALL_TIME)
+        self->full_until = MAX (self->full_until, output->held_since + STALL_TIME);
+    }
+}
+
+/* Hands what the router has to send to the streams. */
+static void
+avi_pubsub_send (AviPubsub *self)
+{
   AviPeerId peer;
   GBytes *rpc;
 
-  avi_pubsub_hear (self);
-  while (avi_gossipsub_transmit (self->router, &peer, &rpc, now))
+  while (avi_gossipsub_transmit (self->router, &peer, &rpc, avi_loop_now (self->engine->loop)))
     {
       Output *output = g_hash_table_lookup (self->outputs, &peer);
 
@@ -481,8 +510,39 @@ avi_pubsub_pump (AviPubsub *self)
         avi_output_send (output, rpc);
       g_bytes_unref (rpc);
     }
+  self->n_unsent = 0;
+  avi_pubsub_check_room (self);
+}
+
+static void avi_pubsub_submit (AviPubsub *self, AviCommand *command);
+
+/* What the program has published goes to the router, as long as there is room. */
+static void
+avi_pubsub_go_on (AviPubsub *self)
+{
+  while (self->publishing.length > 0 && self->full_until == G_MININT64)
+    {
+      AviCommand *command = g_queue_pop_head (&self->publishing);
+
+      self->n_unsent += g_bytes_get_size (command->data);
+      avi_pubsub_submit (self, command);
+      if (self->n_unsent >= BATCH)
+        avi_pubsub_send (self);
+    }
+}
+
+void
+avi_pubsub_pump (AviPubsub *self)
+{
+  avi_pubsub_hear (self);
+  avi_pubsub_send (self);
+  avi_pubsub_go_on (self);
+  avi_pubsub_send (self);
   avi_pubsub_count (self);
-  avi_loop_set_timer (self->engine->loop, &self->timer, avi_gossipsub_deadline (self->router), avi_pubsub_timeout);
+  avi_loop_set_timer (self->engine->loop, &self->timer,
+                      MIN (avi_gossipsub_deadline (self->router),
+                           self->publishing.length > 0 ? self->full_until : G_MAXINT64),
+                      avi_pubsub_timeout);
 }
 
 static void
@@ -523,21 +583,30 @@ avi_pubsub_echo (AviPubsub  *self,
   avi_core_deliver (self->engine->core, message);
 }
 
-void
-avi_pubsub_publish (AviPubsub  *self,
-                    const char *topic,
-                    GBytes     *data,
-                    gboolean    echo,
-                    AviCall    *call)
+/* Takes @command, to the router. */
+static void
+avi_pubsub_submit (AviPubsub  *self,
+                   AviCommand *command)
 {
   GError *error = NULL;
-  gint n = avi_gossipsub_publish (self->router, topic, data, avi_loop_now (self->engine->loop), &error);
+  gint n =
+      avi_gossipsub_publish (self->router, command->text, command->data, avi_loop_now (self->engine->loop), &error);
 
   if (error != NULL)
     avi_engine_log (NULL, NULL, "publish: %s", error->message);
-  else if (echo)
-    avi_pubsub_echo (self, topic, data);
-  avi_core_answer (self->engine->core, call, n, NULL, error);
+  else if (command->echo)
+    avi_pubsub_echo (self, command->text, command->data);
+  avi_core_published (self->engine->core, g_bytes_get_size (command->data));
+  avi_core_answer (self->engine->core, command->call, n, NULL, error);
+  avi_command_free (command);
+}
+
+void
+avi_pubsub_publish (AviPubsub  *self,
+                    AviCommand *command)
+{
+  g_queue_push_tail (&self->publishing, command);
+  avi_pubsub_go_on (self);
 }
 
 static void
@@ -567,6 +636,19 @@ void
 avi_pubsub_cancel (AviPubsub *self,
                    AviCall   *call)
 {
+  GList *next;
+
+  for (GList *link = self->publishing.head; link != NULL; link = next)
+    {
+      AviCommand *command = link->data;
+
+      next = link->next;
+      if (command->call != call)
+        continue;
+      g_queue_delete_link (&self->publishing, link);
+      avi_core_published (self->engine->core, g_bytes_get_size (command->data));
+      avi_command_free (command);
+    }
   for (guint i = self->waiters->len; i > 0; i--)
     if (((Waiter *) g_ptr_array_index (self->waiters, i - 1))->call == call)
       g_ptr_array_remove_index (self->waiters, i - 1);
@@ -589,6 +671,7 @@ avi_pubsub_new (AviEngine *engine)
   self->engine = engine;
   self->router = avi_gossipsub_new (&config, now);
   self->outputs = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
+  self->full_until = G_MININT64;
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_pubsub_waiter_free);
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
@@ -596,11 +679,22 @@ avi_pubsub_new (AviEngine *engine)
 }
 
 void
-avi_pubsub_free (AviPubsub *self)
+avi_pubsub_stop (AviPubsub *self)
 {
+  AviCommand *command;
+
+  while ((command = g_queue_pop_head (&self->publishing)) != NULL)
+    avi_pubsub_submit (self, command);
   for (guint i = 0; i < self->waiters->len; i++)
     avi_core_answer (self->engine->core, ((Waiter *) g_ptr_array_index (self->waiters, i))->call, 0, NULL,
                      g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
+  g_ptr_array_set_size (self->waiters, 0);
+}
+
+void
+avi_pubsub_free (AviPubsub *self)
+{
+  g_assert (self->waiters->len == 0);
   g_assert (g_hash_table_size (self->outputs) == 0);
   avi_loop_clear_timer (self->engine->loop, &self->timer);
   g_ptr_array_unref (self->waiters);

@@ -11,6 +11,9 @@
 G_BEGIN_DECLS
 
 AviPubsub *avi_pubsub_new    (AviEngine *engine);
+/* What waits to be published goes to the router, room or not; who waits for subscribers is told that it
+ * is in vain. */
+void       avi_pubsub_stop   (AviPubsub *self);
 void       avi_pubsub_free   (AviPubsub *self);
 
 /* @entry's main connection is new. @moved: the peer is the same running program as before, and what
@@ -23,7 +26,8 @@ void       avi_pubsub_pump   (AviPubsub *self);
 
 void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
 void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
-void       avi_pubsub_publish     (AviPubsub *self, const char *topic, GBytes *data, gboolean echo, AviCall *call);
+/* Takes @command. It waits while a peer that reads has no room for more. */
+void       avi_pubsub_publish     (AviPubsub *self, AviCommand *command);
 void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);
 void       avi_pubsub_cancel      (AviPubsub *self, AviCall *call);
 

@@ -20,6 +20,7 @@
 
 #define DRAIN_TIME    (2 * G_USEC_PER_SEC)
 #define PROBE_TIME    (1 * G_USEC_PER_SEC)  /* for the older connection to show that it lives */
+#define SETTLED_TIME  (30 * G_USEC_PER_SEC) /* that a connection holds, to count as a success */
 #define REFUSE_TIME   (60 * G_USEC_PER_SEC) /* after an identity conflict */
 
 typedef enum
@@ -41,31 +42,42 @@ avi_swarm_relate (const AviConnection *one,
 
 /* --- a connection comes --- */
 
+void
+avi_swarm_tell_own_conflict (AviSwarm   *self,
+                             const char *where)
+{
+  AviEngine *engine = self->engine;
+  gint64 now = avi_loop_now (engine->loop);
+  g_auto(GStrv) addresses = NULL;
+  g_autoptr(AviPeerInfo) info = NULL;
+  AviPeerEntry *ours;
+  AviEvent *event;
+
+  if (self->own_conflict_told != 0 && now - self->own_conflict_told < REFUSE_TIME)
+    return;
+  self->own_conflict_told = now;
+  addresses = avi_core_dup_addresses (engine->core);
+  ours = avi_peer_entry_new (self, &engine->self_id);
+  info = avi_peer_entry_describe (ours);
+  event = avi_event_new_for_peer (AVI_EVENT_IDENTITY_CONFLICT, info);
+  event->addresses[0] = g_strdup (addresses[0] != NULL ? addresses[0] : "");
+  event->addresses[1] = g_strdup (where);
+  avi_core_count (engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
+  avi_core_push (engine->core, event);
+  avi_peer_entry_free (ours);
+}
+
 static gboolean
 avi_swarm_refuse_own_key (AviSwarm      *self,
                           AviConnection *connection,
                           GError       **error)
 {
-  AviEngine *engine = self->engine;
-  gint64 now = avi_loop_now (engine->loop);
+  const char *file = self->engine->settings->identity_file;
+  g_autofree char *remote = avi_multiaddr_to_string (connection->remote);
 
+  avi_swarm_tell_own_conflict (self, remote);
   g_set_error (error, AVI_ERROR, AVI_ERROR_SECURITY, "another node has this node's key%s%s",
-               engine->settings->identity_file != NULL ? ", from " : "",
-               engine->settings->identity_file != NULL ? engine->settings->identity_file : "");
-  if (self->own_conflict_told == 0 || now - self->own_conflict_told >= REFUSE_TIME)
-    {
-      AviPeerEntry *ours = avi_peer_entry_new (self, &engine->self_id);
-      g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (ours);
-      AviEvent *event = avi_event_new_for_peer (AVI_EVENT_IDENTITY_CONFLICT, info);
-      g_auto(GStrv) addresses = avi_core_dup_addresses (engine->core);
-
-      self->own_conflict_told = now;
-      event->addresses[0] = g_strdup (addresses[0] != NULL ? addresses[0] : "");
-      event->addresses[1] = avi_multiaddr_to_string (connection->remote);
-      avi_core_count (engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
-      avi_core_push (engine->core, event);
-      avi_peer_entry_free (ours);
-    }
+               file != NULL ? ", from " : "", file != NULL ? file : "");
   return FALSE;
 }
 
@@ -135,7 +147,6 @@ avi_swarm_promote (AviSwarm      *self,
       self->n_connected++;
     }
   entry->main = connection;
-  entry->failures = 0;
   entry->round_trip = connection->round_trip;
   g_clear_pointer (&entry->last_error, g_free);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
@@ -225,6 +236,7 @@ avi_swarm_settle (AviSwarm      *self,
 
   if (avi_swarm_is_full (self, entry))
     {
+      avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
       avi_connection_close (connection,
                             g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
                                          self->n_connected, self->engine->settings->max_peers));
@@ -381,6 +393,8 @@ avi_swarm_disconnected (AviSwarm      *self,
                         AviPeerEntry  *entry,
                         AviConnection *connection)
 {
+  gboolean was_full = self->n_connected >= self->engine->settings->max_peers;
+
   if (entry->counted)
     self->n_connected--;
   entry->counted = FALSE;
@@ -391,6 +405,8 @@ avi_swarm_disconnected (AviSwarm      *self,
   avi_swarm_tell (self, entry, AVI_EVENT_PEER_DISCONNECTED);
   if (avi_addresses_get_sources (entry->addresses) & AVI_SOURCE_LOCAL)
     avi_engine_look_again (self->engine);
+  if (was_full)
+    avi_swarm_schedule_all (self);
 }
 
 /* The one in use has ended, or will take nothing new. */
@@ -423,6 +439,11 @@ avi_swarm_closed (AviSwarm      *self,
   if (entry == NULL)
     return;
   g_ptr_array_remove (entry->connections, connection);
+  /* Who is turned away as soon as it is connected must not come back at once, for ever. */
+  if (avi_loop_now (self->engine->loop) - connection->established >= SETTLED_TIME)
+    entry->failures = 0;
+  else
+    entry->failures++;
   if (entry->challenger == connection)
     {
       entry->challenger = NULL;

@@ -9,6 +9,7 @@
 #include "avi-bootstrap.h"
 #include "avi-error.h"
 #include "avi-swarm-private.h"
+#include "wire/avi-text.h"
 
 #define BACKOFF_FIRST (250 * G_TIME_SPAN_MILLISECOND)
 #define BACKOFF_MAX   (60 * G_USEC_PER_SEC)
@@ -108,13 +109,34 @@ avi_swarm_dial_done (gpointer       user_data,
   avi_swarm_forget_if_lost (self, entry);
 }
 
+static GPtrArray *
+avi_swarm_sort_addresses (AviSwarm     *self,
+                          AviPeerEntry *entry)
+{
+  g_autoptr(GPtrArray) own = avi_engine_get_addresses (self->engine);
+  Ranking ranking = { self->engine, own };
+
+  return avi_addresses_sort (entry->addresses, avi_swarm_rank_address, &ranking);
+}
+
+void
+avi_swarm_extend_dial (AviSwarm     *self,
+                       AviPeerEntry *entry)
+{
+  g_autoptr(GPtrArray) addresses = NULL;
+
+  if (entry->dial == NULL)
+    return;
+  addresses = avi_swarm_sort_addresses (self, entry);
+  for (guint i = 0; i < addresses->len; i++)
+    avi_dial_add (entry->dial, g_ptr_array_index (addresses, i));
+}
+
 void
 avi_swarm_dial_now (AviSwarm     *self,
                     AviPeerEntry *entry)
 {
-  g_autoptr(GPtrArray) own = avi_engine_get_addresses (self->engine);
-  Ranking ranking = { self->engine, own };
-  g_autoptr(GPtrArray) addresses = avi_addresses_sort (entry->addresses, avi_swarm_rank_address, &ranking);
+  g_autoptr(GPtrArray) addresses = avi_swarm_sort_addresses (self, entry);
 
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
   if (entry->dial != NULL)
@@ -164,6 +186,17 @@ avi_swarm_schedule (AviSwarm     *self,
                       avi_loop_now (engine->loop) + avi_swarm_get_backoff (self, entry->failures), avi_swarm_redial);
 }
 
+void
+avi_swarm_schedule_all (AviSwarm *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->peers);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    avi_swarm_schedule (self, value);
+}
+
 /* --- a program's dial --- */
 
 static void
@@ -173,8 +206,10 @@ avi_swarm_refuse (AviSwarm   *self,
                   const char *target,
                   const char *why)
 {
+  g_autofree char *quoted = avi_text_quote (AVI_SPAN_STRING (target));
+
   avi_core_answer (self->engine->core, call, 0, NULL,
-                   g_error_new (AVI_ERROR, (gint) code, "Cannot dial “%s”: %s", target, why));
+                   g_error_new (AVI_ERROR, (gint) code, "Cannot dial %s: %s", quoted, why));
 }
 
 static void
@@ -200,7 +235,8 @@ avi_swarm_dial_peer (AviSwarm        *self,
   entry = avi_swarm_ensure (self, peer);
   if (entry == NULL)
     {
-      avi_swarm_refuse (self, call, AVI_ERROR_LIMIT, target, "as many peers are connected as can be kept (1024)");
+      avi_swarm_refuse (self, call, AVI_ERROR_LIMIT, target,
+                        "as many peers are connected as can be kept (" G_STRINGIFY (AVI_SWARM_MAX_PEERS) ")");
       return;
     }
   if (address != NULL && avi_addresses_add (entry->addresses, address, AVI_SOURCE_DIAL) && entry->dial != NULL)

@@ -29,9 +29,12 @@ void          avi_swarm_forget_if_lost (AviSwarm *self, AviPeerEntry *entry);
 
 /* Dials if there is a reason and nothing against it: now, or when the back-off allows. */
 void          avi_swarm_schedule   (AviSwarm *self, AviPeerEntry *entry);
+/* Likewise for every peer: there is room again. */
+void          avi_swarm_schedule_all (AviSwarm *self);
+/* A dial that is under way tries what has become known since, too. */
+void          avi_swarm_extend_dial (AviSwarm *self, AviPeerEntry *entry);
 /* At once, whatever the back-off. */
 void          avi_swarm_dial_now   (AviSwarm *self, AviPeerEntry *entry);
 void          avi_swarm_answer_calls (AviSwarm *self, AviPeerEntry *entry, const GError *error);
-void          avi_swarm_stop_dialling (AviSwarm *self);
 
 G_END_DECLS

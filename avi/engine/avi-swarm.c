@@ -59,19 +59,27 @@ avi_swarm_tell_nobody (AviSwarm     *self,
 }
 
 static void
+avi_swarm_tell_forgotten (AviSwarm     *self,
+                          AviPeerEntry *entry)
+{
+  g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (entry);
+
+  avi_core_remove_peer (self->engine->core, &entry->id);
+  avi_core_push (self->engine->core, avi_event_new_for_peer (AVI_EVENT_PEER_FORGOTTEN, info));
+}
+
+static void
 avi_swarm_forget (AviSwarm     *self,
                   AviPeerEntry *entry)
 {
-  g_autoptr(AviPeerInfo) info = avi_peer_entry_describe (entry);
-  AviCore *core = self->engine->core;
+  AviPeerId id = entry->id;
 
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
   avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
   if (entry->dial != NULL)
     avi_dial_cancel (g_steal_pointer (&entry->dial));
-  avi_core_remove_peer (core, &info->peer);
-  avi_core_push (core, avi_event_new_for_peer (AVI_EVENT_PEER_FORGOTTEN, info));
-  g_hash_table_remove (self->peers, &info->peer);
+  avi_swarm_tell_forgotten (self, entry);
+  g_hash_table_remove (self->peers, &id);
 }
 
 void
@@ -154,6 +162,7 @@ avi_swarm_found (AviSwarm        *self,
       avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
       avi_swarm_tell (self, entry, is_new ? AVI_EVENT_PEER_DISCOVERED : AVI_EVENT_PEER_CHANGED);
     }
+  avi_swarm_extend_dial (self, entry);
   avi_swarm_schedule (self, entry);
 }
 
@@ -185,6 +194,9 @@ avi_swarm_forgive (AviSwarm *self)
       entry->failures = 0;
       avi_addresses_forgive (entry->addresses);
       avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
+      /* What hangs since before would keep a better attempt waiting. */
+      if (entry->dial != NULL)
+        avi_dial_cancel (g_steal_pointer (&entry->dial));
       avi_swarm_schedule (self, entry);
     }
 }
@@ -236,7 +248,6 @@ avi_swarm_say_goodbye_to (AviConnection *connection)
 void
 avi_swarm_say_goodbye (AviSwarm *self)
 {
-  avi_swarm_stop_dialling (self);
   avi_swarm_for_each_connection (self, avi_swarm_say_goodbye_to);
 }
 
@@ -267,7 +278,15 @@ avi_swarm_close_it (AviConnection *connection)
 void
 avi_swarm_stop (AviSwarm *self)
 {
+  GHashTableIter iter;
+  gpointer value;
+
   avi_swarm_stop_dialling (self);
   avi_swarm_for_each_connection (self, avi_swarm_close_it);
-  g_hash_table_remove_all (self->peers);
+  g_hash_table_iter_init (&iter, self->peers);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      avi_swarm_tell_forgotten (self, value);
+      g_hash_table_iter_remove (&iter);
+    }
 }

@@ -28,6 +28,9 @@ void     avi_swarm_take_identify (AviSwarm *self, AviConnection *connection, con
 void     avi_swarm_identified    (AviSwarm *self, AviConnection *connection);
 void     avi_swarm_pong          (AviSwarm *self, AviConnection *connection, gint64 round_trip);
 
+/* Another node has our key, at @where: told once a minute at most. */
+void     avi_swarm_tell_own_conflict (AviSwarm *self, const char *where);
+
 /* What discovery says: these are the addresses that @source knows of @peer now. @name may be NULL. */
 void avi_swarm_found (AviSwarm *self, const AviPeerId *peer, const char *name, GPtrArray *addresses, AviSource source);
 void     avi_swarm_lost    (AviSwarm *self, const AviPeerId *peer, AviSource source);
@@ -45,6 +48,8 @@ void     avi_swarm_cancel  (AviSwarm *self, AviCall *call);
 AviDial *avi_swarm_dial_address (AviSwarm *self, AviMultiaddr *address, AviDialDone done, gpointer user_data);
 
 gboolean avi_swarm_is_flushed (AviSwarm *self);
+/* Ends all dials, and answers who waits for one. */
+void     avi_swarm_stop_dialling (AviSwarm *self);
 void     avi_swarm_say_goodbye (AviSwarm *self);
 
 G_END_DECLS

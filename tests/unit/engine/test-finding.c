@@ -24,7 +24,7 @@ typedef struct
   AviLocal   *local;   /* the puppet's node file */
   int         listener;
   guint16     port;
-  gint64      deadline;
+  guint       max_peers;
 } Fixture;
 
 static void
@@ -42,7 +42,7 @@ start_with (Fixture           *fixture,
     .listen = listen,
     .bootstrap = bootstrap,
     .local = TRUE,
-    .max_peers = 16,
+    .max_peers = fixture->max_peers,
     .max_connections = 32,
     .max_connections_per_peer = 3,
     .max_connections_per_address = 8,
@@ -66,6 +66,7 @@ setup (Fixture      *fixture,
   fixture->identity = avi_key_pair_generate ();
   fixture->other = avi_key_pair_generate ();
   fixture->listener = puppet_listen (&fixture->port);
+  fixture->max_peers = 16;
 }
 
 static void
@@ -156,6 +157,15 @@ is_connected (gpointer data)
 }
 
 static gboolean
+is_connected_to (Fixture    *fixture,
+                 AviKeyPair *key)
+{
+  g_autoptr(AviPeerInfo) info = avi_core_dup_peer (fixture->core, avi_key_pair_get_peer_id (key));
+
+  return info != NULL && info->connected;
+}
+
+static gboolean
 is_not_local_any_more (gpointer data)
 {
   g_autoptr(AviPeerInfo) info = look (data);
@@ -175,6 +185,21 @@ get_statistic (Fixture    *fixture,
 }
 
 static guint64 wanted_failures;
+static guint64 wanted_dials;
+
+static gboolean
+has_dialled (gpointer data)
+{
+  return get_statistic (data, "dials") >= wanted_dials;
+}
+
+static gboolean
+is_known (gpointer data)
+{
+  g_autoptr(AviPeerInfo) info = look (data);
+
+  return info != NULL;
+}
 
 static gboolean
 has_failed (gpointer data)
@@ -267,6 +292,77 @@ test_dial_ignores_backoff (Fixture      *fixture,
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
   g_assert_cmpuint (get_statistic (fixture, "dials"), ==, before + 1);
+}
+
+/* A dial hangs at an address where nobody speaks; the right one, when it comes, does not wait for that. */
+static void
+test_new_address_joins_a_dial (Fixture      *fixture,
+                               gconstpointer data)
+{
+  guint16 silent_port;
+  int silent = puppet_listen (&silent_port);
+
+  publish (fixture, silent_port);
+  start_with (fixture, fixture->identity, NULL, NULL);
+  wanted_dials = 1;
+  puppets_run (fixture->puppets, has_dialled, fixture);
+  publish (fixture, fixture->port);
+  fixture->puppets[0] = puppet_accept (fixture->other, fixture->listener, 1);
+  puppets_run (fixture->puppets, is_connected, fixture);
+  g_assert_cmpuint (get_statistic (fixture, "dials-failed"), ==, 0);
+  close (silent);
+}
+
+static gboolean
+first_is_open (gpointer data)
+{
+  return puppet_is_open (((Fixture *) data)->puppets[0]);
+}
+
+/* Four times turned away after the handshake: between them lie 250 ms, 500 ms and 1 s, or a quarter less. */
+static void
+test_turned_away (Fixture      *fixture,
+                  gconstpointer data)
+{
+  gint64 begin = g_get_monotonic_time ();
+
+  publish (fixture, fixture->port);
+  start_with (fixture, fixture->identity, NULL, NULL);
+  for (guint i = 0; i < 4; i++)
+    {
+      fixture->puppets[0] = puppet_accept (fixture->other, fixture->listener, 1);
+      puppets_run (fixture->puppets, first_is_open, fixture);
+      g_clear_pointer (&fixture->puppets[0], puppet_free);
+    }
+  g_assert_cmpint (g_get_monotonic_time () - begin, >=, 1300 * G_TIME_SPAN_MILLISECOND);
+}
+
+static void
+test_room_again (Fixture      *fixture,
+                 gconstpointer data)
+{
+  g_autoptr(AviKeyPair) first = avi_key_pair_generate ();
+  g_autofree char *id = avi_peer_id_to_string (avi_key_pair_get_peer_id (first));
+  guint16 port;
+  int listener = puppet_listen (&port);
+  g_autofree char *address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u/p2p/%s", port, id);
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  fixture->max_peers = 1;
+  start_with (fixture, fixture->identity, NULL, NULL);
+  avi_core_dial (fixture->core, address, call);
+  fixture->puppets[0] = puppet_accept (first, listener, 1);
+  puppets_run (fixture->puppets, first_is_open, fixture);
+  while (!is_connected_to (fixture, first))
+    puppets_step (fixture->puppets);
+  /* Found, and not dialled: max-peers is reached. */
+  publish (fixture, fixture->port);
+  puppets_run (fixture->puppets, is_known, fixture);
+  g_assert_cmpuint (get_statistic (fixture, "dials"), ==, 1);
+  close (listener);
+  g_clear_pointer (&fixture->puppets[0], puppet_free);
+  fixture->puppets[0] = puppet_accept (fixture->other, fixture->listener, 1);
+  puppets_run (fixture->puppets, is_connected, fixture);
 }
 
 static void
@@ -391,6 +487,9 @@ main (int   argc,
   ADD ("/finding/found and not reached: last-error says where and why", test_found_and_not_reached);
   ADD ("/finding/a record that goes leaves the connection alone", test_record_goes);
   ADD ("/finding/a new address makes the back-off void", test_new_address_clears_backoff);
+  ADD ("/finding/a new address joins a dial that hangs at another", test_new_address_joins_a_dial);
+  ADD ("/finding/who is turned away after the handshake comes back ever later", test_turned_away);
+  ADD ("/finding/where max-peers was reached, the next is dialled when one goes", test_room_again);
   ADD ("/finding/a program's dial ignores the back-off", test_dial_ignores_backoff);
   ADD ("/finding/a peer that was killed is dialled again", test_killed_peer_is_dialled_again);
   ADD ("/finding/a bootstrap address without a peer id finds whoever is there", test_bootstrap_without_a_peer_id);

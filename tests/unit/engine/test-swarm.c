@@ -20,7 +20,7 @@ typedef struct
   AviCore    *core;
   AviKeyPair *identity;
   guint16     port;
-  GString    *story; /* "c" connected, "d" disconnected, "!" identity conflict, in order */
+  GString    *story; /* in order: connected, disconnected, forgotten, "!" identity conflict, answered, stopped */
   Puppet     *puppets[4];
 } Fixture;
 
@@ -110,6 +110,12 @@ hear (Fixture *fixture)
         g_string_append_c (fixture->story, 'd');
       if (event->type == AVI_EVENT_IDENTITY_CONFLICT)
         g_string_append_c (fixture->story, '!');
+      if (event->type == AVI_EVENT_PEER_FORGOTTEN)
+        g_string_append_c (fixture->story, 'f');
+      if (event->type == AVI_EVENT_CALL)
+        g_string_append_c (fixture->story, 'a');
+      if (event->type == AVI_EVENT_STOPPED)
+        g_string_append_c (fixture->story, 's');
       avi_event_free (event);
     }
 }
@@ -257,6 +263,26 @@ get_statistic (Fixture    *fixture,
 
   g_assert_true (g_variant_lookup (statistics, name, "t", &value));
   return value;
+}
+
+/* Calls in flight end first, then the peers go, then the device has stopped. */
+static void
+test_order_of_stop (Fixture      *fixture,
+                    gconstpointer data)
+{
+  g_autoptr(AviKeyPair) key = avi_key_pair_generate ();
+  g_autoptr(AviCall) waits = avi_call_new (fixture);
+  g_autoptr(AviCall) stops = avi_call_new (NULL);
+  g_autoptr(GError) error = NULL;
+
+  fixture->puppets[0] = puppet_dial (key, fixture->port, 1);
+  run_until_story (fixture, "c");
+  avi_core_wait_for_subscribers (fixture->core, "nobody", 1, waits);
+  avi_core_stop (fixture->core, stops);
+  run_until_story (fixture, "cadfs");
+  g_assert_false (avi_call_get_result (waits, NULL, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+  g_assert_true (puppet_was_told_to_go (fixture->puppets[0]));
 }
 
 static gboolean
@@ -445,6 +471,7 @@ main (int   argc,
   ADD ("/swarm/a node with our own key is an identity conflict, once", NULL, test_our_key);
   ADD ("/swarm/a peer without a boot id keeps two connections", NULL, test_no_boot_id);
   ADD ("/swarm/one peer has no more connections than allowed", NULL, test_per_peer_limit);
+  ADD ("/swarm/stop ends calls in flight, then tells of the peers, then of itself", NULL, test_order_of_stop);
   ADD ("/swarm/a TLS hello, HTTP and garbage are closed and counted", NULL, test_not_a_peer);
   ADD ("/swarm/a dial that meets another peer says who was wanted and where", NULL, test_wrong_peer);
   ADD ("/swarm/errors of dial name the target and the cause", NULL, test_dial_errors);
