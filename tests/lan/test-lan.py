@@ -161,7 +161,7 @@ def _(lan):
     meet(kitchen, bedroom)
     bedroom.kill()
     kitchen.expect('peer-disconnected', bedroom.id)
-    meet(kitchen, other.node('bedroom'))
+    meet(kitchen, other.node('attic'))
 
 
 @test('a host that changes its address is found at the new one')
@@ -213,7 +213,7 @@ def _(lan):
     meet(kitchen, bedroom)
     bedroom.kill()
     kitchen.expect('peer-disconnected', bedroom.id)
-    meet(kitchen, host.node('bedroom'))
+    meet(kitchen, host.node('attic'))
 
 
 @test('with neither mDNS nor local discovery nobody is found, but by dialling')
