@@ -42,7 +42,7 @@ set_up (Fixture *fixture, gconstpointer data)
   core_fixture_init (&fixture->under_test);
   fixture->other = avi_key_pair_generate ();
   fixture->heard = g_string_new (NULL);
-  fixture->inbox = avi_core_subscribe (fixture->under_test.core, TOPIC, NULL, 100, 1024 * 1024, NULL);
+  fixture->inbox = avi_core_subscribe (fixture->under_test.core, TOPIC, 100, 1024 * 1024, NULL);
   g_assert_nonnull (fixture->inbox);
   core_fixture_start (&fixture->under_test);
   fixture->puppets[0] = puppet_dial (fixture->other, core_fixture_get_port (&fixture->under_test), 1);
