@@ -336,6 +336,49 @@ test_cancelled_sync (void)
     }
 }
 
+#define N_PUBLISHED 3000
+
+static void
+on_published (GObject      *source,
+              GAsyncResult *result,
+              gpointer      n_published)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint (avi_device_publish_finish (AVI_DEVICE (source), result, &error), ==, 1);
+  g_assert_no_error (error);
+  (*(guint *) n_published)++;
+}
+
+static void
+on_heard (AviSubscription *subscription,
+          AviMessage      *message,
+          guint           *n_heard)
+{
+  g_assert_cmpuint (avi_message_get_data (message) != NULL, ==, TRUE);
+  (*n_heard)++;
+}
+
+/* More than the queues between here and there hold: 6 MiB at once. */
+static void
+test_publishing_waits (void)
+{
+  g_autoptr(AviDevice) from = start_device ("from");
+  g_autoptr(AviDevice) to = start_device ("to");
+  g_autoptr(AviSubscription) subscription = subscribe (to, "x");
+  g_autoptr(AviPeer) peer = connect_devices (from, to);
+  g_autofree char *text = g_strnfill (2048, 'x');
+  g_autoptr(GBytes) data = g_bytes_new (text, 2048);
+  guint n_published = 0, n_heard = 0;
+
+  avi_subscription_set_max_queued (subscription, N_PUBLISHED);
+  g_signal_connect (subscription, "message", G_CALLBACK (on_heard), &n_heard);
+  await_subscribers (from, "x", 1);
+  for (guint i = 0; i < N_PUBLISHED; i++)
+    avi_device_publish_async (from, "x", data, AVI_PUBLISH_NONE, NULL, on_published, &n_published);
+  wait_until (n_published == N_PUBLISHED && n_heard == N_PUBLISHED);
+}
+
 static void
 test_start_cancelled (void)
 {
@@ -460,6 +503,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device-calls/every asynchronous call can be cancelled at any time", test_cancelled);
   g_test_add_func ("/device-calls/every asynchronous call can be abandoned", test_abandoned);
   g_test_add_func ("/device-calls/a synchronous call can be cancelled from another thread", test_cancelled_sync);
+  g_test_add_func ("/device-calls/what is published waits for room, and nothing is lost", test_publishing_waits);
   g_test_add_func ("/device-calls/a start that was cancelled before does not begin", test_start_cancelled);
   g_test_add_func ("/device-calls/ten threads may use one device", test_ten_threads);
   g_test_add_func ("/device-calls/a call completes in its caller's context", test_other_context);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fixture.h"
 
@@ -23,6 +25,16 @@ leave (const char *how)
     {
       g_object_unref (connect_devices (device, other));
       avi_device_dial_async (device, "/ip4/127.0.0.1/tcp/1", NULL, NULL, NULL);
+    }
+  else if (g_str_equal (how, "forked"))
+    {
+      pid_t child = fork ();
+      int status = 0;
+
+      /* The child has the exit hook, but not the engine's thread. */
+      if (child > 0)
+        g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+      g_assert_cmpint (status, ==, 0);
     }
   else
     {
@@ -63,6 +75,12 @@ test_dropped (void)
 }
 
 static void
+test_forked (void)
+{
+  test_exits ("forked", 20);
+}
+
+static void
 test_running (void)
 {
   test_exits ("running", 50);
@@ -82,6 +100,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/process-exit/200 programs drop their devices and exit", test_dropped);
   g_test_add_func ("/process-exit/50 programs exit while devices run", test_running);
+  g_test_add_func ("/process-exit/20 programs fork a child that exits", test_forked);
   g_test_add_func ("/process-exit/50 programs exit while a device stops", test_stopping);
   return g_test_run ();
 }
