@@ -570,7 +570,8 @@ avi_local_publish_text (AviLocal *self, GBytes *text, GError **error)
         break;
     }
   /* EEXIST: whenever a rival's file was out of the way, there was the next. */
-  return avi_local_fail (error, reason == EEXIST ? AVI_ERROR_ALREADY_EXISTS : AVI_ERROR_FAILED, path, g_strerror (reason));
+  return avi_local_fail (error, reason == EEXIST ? AVI_ERROR_ALREADY_EXISTS : AVI_ERROR_FAILED, path,
+                         g_strerror (reason));
 }
 
 gboolean
