@@ -116,7 +116,7 @@ test_wrong_peer (Fixture *fixture, gconstpointer data)
   g_autofree char *right_full = core_fixture_format ("127.0.0.1", right_port, fixture->other);
   const char *texts[] = { wrong_text, right_text, NULL };
   g_autoptr(AviKeyPair) stranger = avi_key_pair_generate ();
-  g_autoptr(AviLocal) local = publish (fixture->other, texts);
+  AviLocal *local = publish (fixture->other, texts);
   g_autoptr(AviPeerInfo) info = NULL;
 
   fixture->under_test.settings.local = TRUE;
@@ -131,6 +131,7 @@ test_wrong_peer (Fixture *fixture, gconstpointer data)
   g_assert_false (g_strv_contains ((const char *const *) info->addresses, wrong_full));
   g_assert_true (g_strv_contains ((const char *const *) info->addresses, right_full));
   g_assert_false (core_fixture_is_connected (&fixture->under_test, stranger));
+  avi_local_free (local);
   close (wrong);
   close (right);
 }
