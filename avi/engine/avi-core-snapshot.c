@@ -27,6 +27,7 @@ static const char *const count_names[] = {
   "messages-recovered",
   "messages-unwanted",
   "messages-unverified",
+  "streams-invalid",
   "sends-dropped",
   "gossip-limited",
   "promises-broken",

@@ -98,12 +98,18 @@ avi_peer_entry_describe (AviPeerEntry *self)
   return info;
 }
 
+gboolean
+avi_peer_is_avi (const AviIdentify *info)
+{
+  return g_strcmp0 (info->protocol_version, AVI_PROTOCOL_VERSION) == 0;
+}
+
 void
 avi_peer_entry_learn (AviPeerEntry      *self,
                       const AviIdentify *info)
 {
   if (info->protocol_version != NULL)
-    self->is_avi = strcmp (info->protocol_version, AVI_PROTOCOL_VERSION) == 0;
+    self->is_avi = avi_peer_is_avi (info);
   if (info->agent_version != NULL)
     {
       g_free (self->agent);

@@ -52,6 +52,8 @@ void          avi_peer_entry_free    (AviPeerEntry *self);
 /* The state of this moment: (transfer full) */
 AviPeerInfo  *avi_peer_entry_describe (AviPeerEntry *self);
 void          avi_peer_entry_learn   (AviPeerEntry *self, const AviIdentify *info);
+/* A node of ours or a deployed one, by what it says. */
+gboolean      avi_peer_is_avi        (const AviIdentify *info);
 gboolean      avi_peer_entry_speaks  (AviPeerEntry *self, const char *protocol);
 
 /* What an AviPeerInfo shows where a peer has no name: the end of its id. (transfer full) */

@@ -175,6 +175,7 @@ avi_input_read (Input  *self,
   if (error != NULL)
     {
       avi_engine_log (&connection->peer, connection->remote, "pub/sub: %s", error->message);
+      avi_core_count (pubsub->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
       avi_stream_reset (&self->owner);
       return FALSE;
     }

@@ -132,6 +132,20 @@ avi_swarm_admit (AviSwarm      *self,
 
 /* --- one becomes the one in use --- */
 
+/* The peer is what it says on the connection in use, not what a rival for its name says. */
+static void
+avi_swarm_learn (AviSwarm      *self,
+                 AviPeerEntry  *entry,
+                 AviConnection *connection)
+{
+  avi_peer_entry_learn (entry, &connection->info);
+  if (entry->is_avi && !entry->counted)
+    {
+      entry->counted = TRUE;
+      self->n_connected++;
+    }
+}
+
 /* @moved: from another connection with the same running program. */
 static void
 avi_swarm_promote (AviSwarm      *self,
@@ -141,12 +155,8 @@ avi_swarm_promote (AviSwarm      *self,
 {
   gboolean was_connected = entry->main != NULL;
 
-  if (!was_connected && entry->is_avi)
-    {
-      entry->counted = TRUE;
-      self->n_connected++;
-    }
   entry->main = connection;
+  avi_swarm_learn (self, entry, connection);
   entry->round_trip = connection->round_trip;
   g_clear_pointer (&entry->last_error, g_free);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
@@ -220,10 +230,12 @@ avi_swarm_declare_conflict (AviSwarm     *self,
 }
 
 static gboolean
-avi_swarm_is_full (AviSwarm     *self,
-                   AviPeerEntry *entry)
+avi_swarm_is_full (AviSwarm      *self,
+                   AviPeerEntry  *entry,
+                   AviConnection *connection)
 {
-  return entry->is_avi && entry->main == NULL && self->n_connected >= self->engine->settings->max_peers;
+  return entry->main == NULL && avi_peer_is_avi (&connection->info)
+         && self->n_connected >= self->engine->settings->max_peers;
 }
 
 /* @connection is identified: where does it stand? */
@@ -234,7 +246,7 @@ avi_swarm_settle (AviSwarm      *self,
 {
   AviConnection *keep;
 
-  if (avi_swarm_is_full (self, entry))
+  if (avi_swarm_is_full (self, entry, connection))
     {
       avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
       avi_connection_close (connection,
@@ -288,12 +300,23 @@ avi_swarm_learn_addresses (AviSwarm      *self,
   avi_addresses_replace (entry->addresses, AVI_SOURCE_IDENTIFY, good);
 }
 
+/* A push says only what has changed. */
 static void
 avi_swarm_keep_identify (AviConnection     *connection,
                          const AviIdentify *info)
 {
   AviIdentify *kept = &connection->info;
 
+  if (info->protocol_version != NULL)
+    {
+      g_free (kept->protocol_version);
+      kept->protocol_version = g_strdup (info->protocol_version);
+    }
+  if (info->agent_version != NULL)
+    {
+      g_free (kept->agent_version);
+      kept->agent_version = g_strdup (info->agent_version);
+    }
   if (info->protocols != NULL)
     {
       g_strfreev (kept->protocols);
@@ -316,8 +339,8 @@ avi_swarm_take_identify (AviSwarm          *self,
   if (connection->state != AVI_CONNECTION_OPEN || entry == NULL)
     return;
   avi_swarm_keep_identify (connection, info);
-  if (entry->main == NULL || !connection->identified)
-    avi_peer_entry_learn (entry, info);
+  if (entry->main == connection)
+    avi_swarm_learn (self, entry, connection);
   if (info->listen_addresses != NULL)
     avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
   if (!connection->identified)

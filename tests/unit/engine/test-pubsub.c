@@ -190,6 +190,7 @@ test_wrong_frame (Fixture *fixture, gconstpointer data)
   say_message (fixture, "after", 2, 0);
   run_until_heard (fixture, "after.");
   g_assert_cmpstr (fixture->heard->str, ==, "before.after.");
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-invalid"), ==, 2);
   g_assert_true (puppet_is_open (fixture->puppets[0]));
   g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->other));
 }
