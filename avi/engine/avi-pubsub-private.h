@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What pub/sub's two files share: the streams to and from peers (avi-pubsub-streams.c), and the router
+ * with what the program asks of it (avi-pubsub.c). Nobody else includes this.
+ */
+#pragma once
+
+#include "avi-pubsub.h"
+
+G_BEGIN_DECLS
+
+struct _AviPubsub
+{
+  AviEngine    *engine;
+  AviGossipsub *router;
+  GHashTable   *outputs; /* AviPeerId → AviPubsubOutput: our stream to each attached peer */
+  GPtrArray    *waiters; /* of Waiter */
+  GQueue        publishing; /* of AviCommand: published by the program, not with the router yet */
+  gsize         n_unsent;   /* bytes of messages that the router has, and no stream */
+  gint64        full_until; /* G_MININT64: there is room; else nothing more goes to the router before */
+  AviTimer      timer;
+};
+
+/* Our stream to a peer. */
+typedef struct
+{
+  AviStreamOwner owner;
+  AviPubsub     *pubsub;
+  AviPeerId      peer;
+  GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
+  gint64         held_since; /* monotonic */
+  guint          n_renewals; /* streams on this connection before this one */
+} AviPubsubOutput;
+
+/* Tells what the router has to tell. */
+void avi_pubsub_hear        (AviPubsub *self);
+/* Queues @rpc on the stream, or holds it until there is room. */
+void avi_pubsub_output_send (AviPubsubOutput *output, GBytes *rpc);
+
+G_END_DECLS

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Pub/sub's streams: one of ours to each peer, the peers' to us, and what joins them to the router.
+ */
+#include "config.h"
+
+#include "avi-pubsub-private.h"
+#include "avi-services.h"
+#include "wire/avi-frame-reader.h"
+
+/* Of our stream on one connection: rust-libp2p has done with a connection's pub/sub at its fifth stream. */
+#define MAX_RENEWALS 3
+/* And then the connection ends, for the swarm to dial again; not at once, lest it be done all the time. */
+#define RENEWAL_PAUSE (10 * G_USEC_PER_SEC)
+/* In place of a count of renewals: the peer does not speak the protocol. */
+#define REFUSED (MAX_RENEWALS + 1)
+
+typedef AviPubsubOutput Output;
+
+/* A peer's stream to us. What comes before the peer is attached is held: its subscriptions are sent
+ * once. It is bounded by the stream's window, for what is held is not consumed. */
+typedef struct
+{
+  AviStreamOwner owner;
+  AviFrameReader reader;
+  GByteArray    *held;
+} Input;
+
+static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
+static void avi_pubsub_renew (AviPubsub *self, AviPeerEntry *entry, guint n_renewals);
+
+/* --- our stream to a peer --- */
+
+void
+avi_pubsub_output_send (AviPubsubOutput *self,
+                        GBytes          *rpc)
+{
+  if (avi_stream_send (&self->owner, rpc))
+    return;
+  g_assert (self->held == NULL);
+  self->held = g_bytes_ref (rpc);
+  self->held_since = avi_loop_now (self->pubsub->engine->loop);
+  avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
+}
+
+static void
+avi_output_writable (AviStreamOwner *owner)
+{
+  Output *self = (Output *) owner;
+  g_autoptr(GBytes) held = g_steal_pointer (&self->held);
+
+  if (held == NULL)
+    return;
+  avi_gossipsub_set_ready (self->pubsub->router, &self->peer, TRUE);
+  avi_pubsub_output_send (self, held);
+}
+
+static void
+avi_output_data (AviStreamOwner *owner,
+                 AviSpan         data)
+{
+  /* Nothing is ever said on this direction. */
+  avi_stream_consume (owner, data.len);
+}
+
+/* Nothing is ever said on this direction, so its end means that the peer has closed the stream and
+ * reads no more: so does rust-libp2p when an RPC is over its limit. */
+static void
+avi_output_finished (AviStreamOwner *owner)
+{
+  Output *self = (Output *) owner;
+
+  if (g_hash_table_lookup (self->pubsub->outputs, &self->peer) == self)
+    avi_stream_reset (owner);
+  else
+    avi_stream_finish (owner);
+}
+
+static void
+avi_output_gone (AviStreamOwner *owner,
+                 gboolean        refused)
+{
+  Output *self = (Output *) owner;
+  AviPubsub *pubsub = self->pubsub;
+
+  if (g_hash_table_lookup (pubsub->outputs, &self->peer) == self)
+    {
+      g_hash_table_remove (pubsub->outputs, &self->peer);
+      /* With the whole connection gone the swarm says what follows: another connection, or detach. */
+      if (owner->connection->state == AVI_CONNECTION_OPEN)
+        avi_pubsub_renew (pubsub, owner->connection->entry, refused ? REFUSED : self->n_renewals);
+    }
+  g_clear_pointer (&self->held, g_bytes_unref);
+  g_free (self);
+}
+
+/* A queue that was full while the protocol was negotiated is told of by this, not by WRITABLE. */
+static void
+avi_output_agreed (AviStreamOwner *owner,
+                   const char     *protocol)
+{
+  avi_output_writable (owner);
+}
+
+static const AviStreamHandler output_handler = {
+  .agreed = avi_output_agreed,
+  .data = avi_output_data,
+  .finished = avi_output_finished,
+  .writable = avi_output_writable,
+  .gone = avi_output_gone,
+};
+
+/* --- peers' streams to us --- */
+
+static gboolean
+avi_input_is_attached (Input *self)
+{
+  AviConnection *connection = self->owner.connection;
+
+  return connection->identified && connection->entry->challenger != connection
+         && g_hash_table_contains (connection->engine->pubsub->outputs, &connection->peer);
+}
+
+/* FALSE where the stream was reset. */
+static gboolean
+avi_input_read (Input  *self,
+                AviSpan data)
+{
+  AviConnection *connection = self->owner.connection;
+  AviPubsub *pubsub = connection->engine->pubsub;
+  g_autoptr(GError) error = NULL;
+  AviSpan rpc;
+
+  /* The wall clock may have been set, or the machine have slept. */
+  avi_gossipsub_set_unix_offset (pubsub->router, g_get_real_time () - g_get_monotonic_time ());
+  avi_frame_reader_push (&self->reader, data);
+  while (avi_frame_reader_next (&self->reader, &rpc, &error)
+         && avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
+    avi_pubsub_hear (pubsub);
+  if (error != NULL)
+    {
+      avi_engine_log (&connection->peer, connection->remote, "pub/sub: %s", error->message);
+      avi_core_count (pubsub->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
+      avi_stream_reset (&self->owner);
+      return FALSE;
+    }
+  avi_stream_consume (&self->owner, data.len);
+  return TRUE;
+}
+
+static void
+avi_input_release (Input *self)
+{
+  g_autoptr(GByteArray) held = g_steal_pointer (&self->held);
+
+  if (held != NULL)
+    avi_input_read (self, AVI_SPAN (held->data, held->len));
+}
+
+static void
+avi_input_data (AviStreamOwner *owner,
+                AviSpan         data)
+{
+  Input *self = (Input *) owner;
+
+  if (self->held == NULL && avi_input_is_attached (self))
+    {
+      avi_input_read (self, data);
+      return;
+    }
+  if (self->held == NULL)
+    self->held = g_byte_array_new ();
+  g_byte_array_append (self->held, data.data, (guint) data.len);
+  if (avi_input_is_attached (self))
+    avi_input_release (self);
+}
+
+static void
+avi_input_finished (AviStreamOwner *owner)
+{
+  avi_stream_finish (owner);
+}
+
+static void
+avi_input_gone (AviStreamOwner *owner,
+                gboolean        refused)
+{
+  Input *self = (Input *) owner;
+
+  avi_frame_reader_clear (&self->reader);
+  g_clear_pointer (&self->held, g_byte_array_unref);
+  g_free (self);
+}
+
+static AviStreamOwner *
+avi_input_accept (AviConnection *connection,
+                  AviLinkStream *stream)
+{
+  Input *self = g_new0 (Input, 1);
+
+  avi_frame_reader_init (&self->reader, AVI_GOSSIPSUB_MAX_RPC);
+  return &self->owner;
+}
+
+#define INPUT_HANDLER(name)                                                                                            \
+ {                                                                                                                     \
+  .protocol = name, .accept = avi_input_accept, .data = avi_input_data, .finished = avi_input_finished,                \
+  .gone = avi_input_gone                                                                                               \
+ }
+
+const AviStreamHandler avi_meshsub_1_1_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_1);
+const AviStreamHandler avi_meshsub_1_0_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_0);
+const AviStreamHandler avi_floodsub_handler = INPUT_HANDLER (AVI_FLOODSUB_PROTOCOL);
+
+static gboolean
+avi_pubsub_is_input (AviStreamOwner *owner)
+{
+  return owner->handler == &avi_meshsub_1_1_handler || owner->handler == &avi_meshsub_1_0_handler
+         || owner->handler == &avi_floodsub_handler;
+}
+
+/* --- attaching --- */
+
+/* One protocol, the best that the peer says it speaks: no answer is waited for. */
+static const char *const *
+avi_pubsub_choose_protocol (AviPeerEntry *entry)
+{
+  static const char *const choices[][2] = {
+    { AVI_GOSSIPSUB_PROTOCOL_1_1, NULL },
+    { AVI_GOSSIPSUB_PROTOCOL_1_0, NULL },
+    { AVI_FLOODSUB_PROTOCOL, NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (choices); i++)
+    if (avi_peer_entry_speaks (entry, choices[i][0]))
+      return choices[i];
+  return NULL;
+}
+
+/* The stream on the connection used before, if any, is not the peer's any more. */
+static void
+avi_pubsub_drop_output (AviPubsub    *self,
+                        AviPeerEntry *entry)
+{
+  Output *output = g_hash_table_lookup (self->outputs, &entry->id);
+
+  if (output == NULL)
+    return;
+  g_hash_table_remove (self->outputs, &entry->id);
+  if (output->owner.connection->state == AVI_CONNECTION_OPEN)
+    avi_stream_finish (&output->owner);
+}
+
+static void
+avi_pubsub_forget (AviPubsub    *self,
+                   AviPeerEntry *entry)
+{
+  avi_gossipsub_remove_peer (self->router, &entry->id, avi_loop_now (self->engine->loop));
+}
+
+/* By whose rule the peer names messages: nodes of Avi say their name as their agent. Those without a
+ * boot id are the deployed ones, on rust-libp2p. */
+static const char *
+avi_pubsub_guess_family (AviPeerEntry *entry)
+{
+  if (!entry->is_avi)
+    return entry->agent;
+  return entry->main->info.has_boot_id ? "avi" : "rust-libp2p";
+}
+
+/* What the peer said before it was attached is heard now. */
+static void
+avi_pubsub_release_inputs (AviPeerEntry *entry)
+{
+  for (guint i = 0; i < entry->connections->len; i++)
+    {
+      AviConnection *connection = g_ptr_array_index (entry->connections, i);
+      GList *next;
+
+      for (GList *link = connection->owners.head; link != NULL; link = next)
+        {
+          AviStreamOwner *owner = link->data;
+
+          next = link->next;
+          if (avi_pubsub_is_input (owner) && avi_input_is_attached ((Input *) owner))
+            avi_input_release ((Input *) owner);
+        }
+    }
+}
+
+/* @moved: the router goes on with what it knows of the peer. */
+static void
+avi_pubsub_open (AviPubsub    *self,
+                 AviPeerEntry *entry,
+                 gboolean      moved,
+                 guint         n_renewals)
+{
+  const char *const *protocol = avi_pubsub_choose_protocol (entry);
+  gint64 now = avi_loop_now (self->engine->loop);
+  Output *output;
+
+  if (protocol == NULL)
+    {
+      avi_pubsub_forget (self, entry);
+      return;
+    }
+  output = g_new0 (Output, 1);
+  output->owner.handler = &output_handler;
+  output->pubsub = self;
+  output->peer = entry->id;
+  output->n_renewals = n_renewals;
+  if (!avi_connection_open_stream (entry->main, protocol, &output->owner, NULL))
+    {
+      g_free (output);
+      avi_pubsub_forget (self, entry);
+      return;
+    }
+  g_hash_table_insert (self->outputs, &output->peer, output);
+  if (!moved || !avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
+    avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], avi_pubsub_guess_family (entry), now);
+  avi_pubsub_release_inputs (entry);
+}
+
+/* Our stream to the peer is gone, and the connection is not. What was under way is lost. */
+static void
+avi_pubsub_renew (AviPubsub    *self,
+                  AviPeerEntry *entry,
+                  guint         n_renewals)
+{
+  if (n_renewals >= MAX_RENEWALS || entry->main == NULL || entry->main->draining)
+    {
+      avi_pubsub_forget (self, entry);
+      if (n_renewals == MAX_RENEWALS && entry->main != NULL)
+        /* A peer that has done with this connection's pub/sub may begin anew on another. */
+        avi_connection_drain (entry->main, RENEWAL_PAUSE);
+      return;
+    }
+  avi_engine_log (&entry->id, entry->main->remote, "pub/sub: the peer ended our stream, here is another");
+  avi_pubsub_open (self, entry, TRUE, n_renewals + 1);
+}
+
+void
+avi_pubsub_attach (AviPubsub    *self,
+                   AviPeerEntry *entry,
+                   gboolean      moved)
+{
+  avi_pubsub_drop_output (self, entry);
+  avi_pubsub_open (self, entry, moved, 0);
+}
+
+gboolean
+avi_pubsub_is_attached (AviPubsub    *self,
+                        AviPeerEntry *entry)
+{
+  return g_hash_table_contains (self->outputs, &entry->id);
+}
+
+void
+avi_pubsub_detach (AviPubsub    *self,
+                   AviPeerEntry *entry)
+{
+  avi_pubsub_drop_output (self, entry);
+  avi_pubsub_forget (self, entry);
+}
