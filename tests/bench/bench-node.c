@@ -289,7 +289,7 @@ measure_messages (const char *address, gsize size, double seconds, GError **erro
 {
   g_auto(Node) node = { 0 };
   g_autofree char *text = g_strnfill (size, 'x');
-  g_autoptr(GBytes) data = g_bytes_new_static (text, size);
+  g_autoptr(GBytes) data = g_bytes_new_take (g_steal_pointer (&text), size);
   guint64 n_sent = 0;
   gint64 started, now;
 
