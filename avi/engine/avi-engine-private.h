@@ -62,6 +62,7 @@ struct _AviEngine
   GPtrArray *graveyard;    /* of AviConnection */
 
   AviTimer scan_timer;     /* node files are to be looked at */
+  gint64   slept;          /* as avi_sleep_get said last */
   gboolean stopping;       /* no new work */
   gboolean hurry;          /* and no flush */
   gboolean stopped;        /* the loop ends */

@@ -13,12 +13,15 @@
 #include "avi-listener.h"
 #include "avi-pubsub.h"
 #include "avi-services.h"
+#include "avi-sleep.h"
 #include "avi-swarm.h"
 #include "crypto/avi-crypto.h"
 
 /* The longest that a stop waits for what is queued to be sent. */
 #define STOP_FLUSH (500 * G_TIME_SPAN_MILLISECOND)
 
+/* What counts as a sleep; the two clocks are not read at one instant. */
+#define SLEEP_MIN (1 * G_USEC_PER_SEC)
 /* Of pub/sub and dirty connections, after a round of events. */
 #define FLUSH_PASSES 4
 
@@ -46,11 +49,31 @@ avi_engine_log (const AviPeerId    *peer,
 
 /* --- after each round --- */
 
+static void avi_engine_network_changed (gpointer user_data);
+
+/* After a sleep the network may be another, and peers may have given us up: as when it changes, and
+ * every connection has to show that it lives. */
+static void
+avi_engine_check_sleep (AviEngine *self)
+{
+  gint64 slept = avi_sleep_get ();
+  gboolean woke_up = slept - self->slept >= SLEEP_MIN;
+
+  self->slept = slept;
+  if (!woke_up || self->lan == NULL || self->stopping)
+    return;
+  avi_engine_log (NULL, NULL, "the machine slept");
+  avi_engine_network_changed (self);
+  avi_swarm_probe_all (self->swarm);
+}
+
 static void
 avi_engine_after_round (gpointer user_data)
 {
   AviEngine *self = user_data;
   GList *link;
+
+  avi_engine_check_sleep (self);
 
   /* Sending may give rise to more; what is left after a few passes waits for the next round, so that
    * nobody can keep the loop here. */
@@ -510,6 +533,7 @@ avi_engine_new (AviCore           *core,
   self->core = core;
   self->settings = settings;
   self->random = avi_random_system ();
+  self->slept = avi_sleep_get ();
   self->self_id = *avi_key_pair_get_peer_id (settings->identity);
   self->random->fill (self->random, self->boot_id, sizeof self->boot_id);
   self->statics = avi_noise_static_new (settings->identity, self->random);

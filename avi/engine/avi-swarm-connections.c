@@ -158,6 +158,9 @@ avi_swarm_promote (AviSwarm      *self,
   entry->main = connection;
   avi_swarm_learn (self, entry, connection);
   entry->round_trip = connection->round_trip;
+  /* It has come to us by itself: a sign of life. */
+  if (connection->inbound)
+    entry->failures = 0;
   g_clear_pointer (&entry->last_error, g_free);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
   avi_engine_log (&entry->id, connection->remote, "%s connection is in use",

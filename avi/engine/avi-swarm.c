@@ -225,6 +225,12 @@ avi_swarm_network_changed (AviSwarm *self)
   avi_swarm_forgive (self);
 }
 
+void
+avi_swarm_probe_all (AviSwarm *self)
+{
+  avi_swarm_for_each_connection (self, avi_ping_service_probe);
+}
+
 static void
 avi_swarm_push_to (AviConnection *connection)
 {

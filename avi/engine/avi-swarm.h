@@ -38,6 +38,8 @@ void     avi_swarm_lost    (AviSwarm *self, const AviPeerId *peer, AviSource sou
 void     avi_swarm_forgive (AviSwarm *self);
 /* Another network: and connections from addresses that are gone are closed. */
 void     avi_swarm_network_changed (AviSwarm *self);
+/* Every connection is asked whether its peer is there. */
+void     avi_swarm_probe_all (AviSwarm *self);
 /* What we say of ourselves has changed: push it. */
 void     avi_swarm_push_identify (AviSwarm *self);
 

@@ -13,6 +13,7 @@
 #include "crypto/avi-crypto.h"
 #include "discovery/avi-local.h"
 #include "engine/avi-core.h"
+#include "engine/avi-sleep.h"
 #include "puppet.h"
 
 typedef struct
@@ -273,6 +274,44 @@ test_new_address_clears_backoff (Fixture      *fixture,
   g_assert_cmpint ((gint64) get_statistic (fixture, "dials"), ==, then + 1);
 }
 
+static _Atomic gint64 slept;
+
+static gint64
+get_slept (void)
+{
+  return slept;
+}
+
+/* Less than the back-off after five failures, which is 3 s at least. */
+#define SOON (2500 * G_TIME_SPAN_MILLISECOND)
+
+static void
+test_sleep_clears_backoff (Fixture      *fixture,
+                           gconstpointer data)
+{
+  gint64 (*real) (void) = avi_sleep_get;
+  AviInbox *inbox;
+  gint64 deadline;
+
+  avi_sleep_get = get_slept;
+  publish (fixture, find_dead_port ());
+  start_with (fixture, fixture->identity, NULL, NULL);
+  wanted_failures = 5;
+  puppets_run (fixture->puppets, has_failed, fixture);
+  deadline = g_get_monotonic_time () + SOON;
+  wanted_dials = get_statistic (fixture, "dials") + 1;
+  slept = 3600 * (gint64) G_USEC_PER_SEC;
+  /* Anything that wakes the engine lets it see that. */
+  inbox = avi_core_subscribe (fixture->core, "x", 10, 1000, NULL);
+  while (!has_dialled (fixture) && g_get_monotonic_time () < deadline)
+    puppets_step (fixture->puppets);
+  g_assert_true (has_dialled (fixture));
+  avi_core_unsubscribe (fixture->core, inbox);
+  avi_inbox_unref (inbox);
+  stop (fixture);
+  avi_sleep_get = real;
+}
+
 static void
 test_dial_ignores_backoff (Fixture      *fixture,
                            gconstpointer data)
@@ -487,6 +526,7 @@ main (int   argc,
   ADD ("/finding/found and not reached: last-error says where and why", test_found_and_not_reached);
   ADD ("/finding/a record that goes leaves the connection alone", test_record_goes);
   ADD ("/finding/a new address makes the back-off void", test_new_address_clears_backoff);
+  ADD ("/finding/a sleep of the machine makes the back-off void", test_sleep_clears_backoff);
   ADD ("/finding/a new address joins a dial that hangs at another", test_new_address_joins_a_dial);
   ADD ("/finding/who is turned away after the handshake comes back ever later", test_turned_away);
   ADD ("/finding/where max-peers was reached, the next is dialled when one goes", test_room_again);

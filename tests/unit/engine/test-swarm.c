@@ -439,6 +439,7 @@ test_dial_errors (Fixture      *fixture,
     { "/ip4/127.0.0.1/udp/1/quic-v1", AVI_ERROR_INVALID_ARGUMENT, "TCP" },
     { "12D3KooWQYhTNQdmr3ArTeUHRYzFg94BKyTkoWBDWez9kSCVe2Xo", AVI_ERROR_NOT_FOUND, "12D3KooW" },
     { "/ip4/127.0.0.1/tcp/1", AVI_ERROR_REFUSED, "/ip4/127.0.0.1/tcp/1" },
+    { "/dns4/localhost/tcp/1", AVI_ERROR_REFUSED, "/ip4/127.0.0.1/tcp/1" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
