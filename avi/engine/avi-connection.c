@@ -50,6 +50,7 @@ avi_connection_new (AviEngine       *engine,
   self->engine = engine;
   self->remote = avi_multiaddr_ref (remote);
   self->inbound = inbound;
+  self->all_link.data = self;
   self->dirty_link.data = self;
   self->identify_deadline = G_MAXINT64;
   self->drain_deadline = G_MAXINT64;
@@ -154,6 +155,7 @@ avi_connection_dial (AviEngine       *engine,
       avi_connection_free (self);
       return NULL;
     }
+  g_queue_push_tail_link (&engine->connections, &self->all_link);
   avi_connection_update_timer (self);
   return self;
 }
@@ -179,6 +181,7 @@ avi_connection_accept (AviEngine                     *engine,
       avi_connection_free (self);
       return NULL;
     }
+  g_queue_push_tail_link (&engine->connections, &self->all_link);
   avi_connection_note_local (self);
   avi_connection_update_timer (self);
   return self;
@@ -214,6 +217,7 @@ avi_connection_close (AviConnection *self,
   else if (error != NULL)
     avi_core_count (engine->core, AVI_COUNT_HANDSHAKES_FAILED, 1);
   self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
+  g_queue_unlink (&engine->connections, &self->all_link);
   if (self->is_dirty)
     g_queue_unlink (&engine->dirty, &self->dirty_link);
   avi_loop_clear_timer (engine->loop, &self->timer);

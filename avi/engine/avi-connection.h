@@ -67,6 +67,7 @@ struct _AviConnection
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
   GByteArray        *unsent;      /* what the socket did not take */
   GQueue             owners;      /* of AviStreamOwner */
+  GList              all_link;
   GList              dirty_link;
   gboolean           is_dirty;
 

@@ -56,6 +56,8 @@ struct _AviEngine
   char         *lan_status;
   char         *local_problem; /* or NULL */
 
+  GQueue connections;      /* of AviConnection: all that are not closed, by their `all_link` */
+
   /* Connections with something to send, flushed after each round; and those that have ended, freed
    * when nobody up the stack can hold them any more. */
   GQueue     dirty;        /* of AviConnection, by their `dirty_link` */

@@ -570,6 +570,9 @@ avi_engine_end (AviEngine *self)
   g_clear_pointer (&self->bootstrap, avi_bootstrap_free);
   avi_pubsub_stop (self->pubsub);
   avi_swarm_stop (self->swarm);
+  /* What the swarm does not know: those with the handshake to do. */
+  while (self->connections.length > 0)
+    avi_connection_close (g_queue_peek_head (&self->connections), NULL);
   g_clear_pointer (&self->pubsub, avi_pubsub_free);
   g_clear_pointer (&self->swarm, avi_swarm_free);
   g_clear_pointer (&self->lan, avi_lan_free);

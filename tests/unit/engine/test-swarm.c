@@ -285,6 +285,32 @@ test_order_of_stop (Fixture      *fixture,
   g_assert_true (puppet_was_told_to_go (fixture->puppets[0]));
 }
 
+/* A leak, where one is left behind. */
+static void
+test_stop_in_handshake (Fixture      *fixture,
+                        gconstpointer data)
+{
+  struct sockaddr_in to = { .sin_family = AF_INET,
+                            .sin_port = g_htons (fixture->port),
+                            .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct pollfd wait = { .fd = fd, .events = POLLIN };
+  char byte;
+
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &to, sizeof to), ==, 0);
+  g_assert_cmpint (send (fd, "\x13/multistream/1.0.0\n", 20, MSG_NOSIGNAL), ==, 20);
+  /* It was accepted: here is its answer. */
+  g_assert_cmpint (poll (&wait, 1, 10000), ==, 1);
+  avi_core_stop (fixture->core, call);
+  avi_call_wait (call);
+  g_assert_cmpint (poll (&wait, 1, 10000), ==, 1);
+  while (recv (fd, &byte, 1, MSG_DONTWAIT) > 0)
+    ;
+  g_assert_cmpint (recv (fd, &byte, 1, MSG_DONTWAIT), ==, 0);
+  close (fd);
+}
+
 static gboolean
 second_is_identified (gpointer data)
 {
@@ -473,6 +499,7 @@ main (int   argc,
   ADD ("/swarm/a peer without a boot id keeps two connections", NULL, test_no_boot_id);
   ADD ("/swarm/one peer has no more connections than allowed", NULL, test_per_peer_limit);
   ADD ("/swarm/stop ends calls in flight, then tells of the peers, then of itself", NULL, test_order_of_stop);
+  ADD ("/swarm/stop closes connections in the midst of their handshake", NULL, test_stop_in_handshake);
   ADD ("/swarm/a TLS hello, HTTP and garbage are closed and counted", NULL, test_not_a_peer);
   ADD ("/swarm/a dial that meets another peer says who was wanted and where", NULL, test_wrong_peer);
   ADD ("/swarm/errors of dial name the target and the cause", NULL, test_dial_errors);
