@@ -35,7 +35,8 @@ avi_span_from_bytes (GBytes *bytes)
 static inline AviSpan
 avi_span_skip (AviSpan span, gsize n)
 {
-  return AVI_SPAN (span.data + n, span.len - n);
+  /* An empty span may have no data, and NULL + 0 is undefined. */
+  return n > 0 ? AVI_SPAN (span.data + n, span.len - n) : span;
 }
 
 static inline gboolean
