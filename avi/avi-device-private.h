@@ -21,6 +21,7 @@ enum
   AVI_DEVICE_PROP_BOOTSTRAP_PEERS,
   AVI_DEVICE_PROP_ENABLE_MDNS,
   AVI_DEVICE_PROP_ENABLE_LOCAL,
+  AVI_DEVICE_PROP_THREADED,
   AVI_DEVICE_PROP_MAX_PEERS,
   AVI_DEVICE_PROP_MAX_CONNECTIONS,
   AVI_DEVICE_PROP_MAX_CONNECTIONS_PER_PEER,
@@ -70,6 +71,7 @@ struct _AviDevice
   char       **bootstrap_peers;
   guint        enable_mdns;
   guint        enable_local;
+  guint        threaded;
   guint        limits[AVI_DEVICE_N_LIMITS];
   GHashTable  *subscriptions; /* AviInbox → AviSubscription, a reference each */
   GHashTable  *handles;       /* peer id → GWeakRef of the one AviPeer of that id, where it is alive */

@@ -339,6 +339,42 @@ avi_device_set_enable_local (AviDevice *self,
   avi_device_set_number (self, &self->enable_local, !!enable_local, AVI_DEVICE_PROP_ENABLE_LOCAL);
 }
 
+/**
+ * avi_device_get_threaded: (get-property threaded)
+ * @self: a device
+ *
+ * Gets whether the network runs in a thread of its own.
+ *
+ * Returns: %TRUE where it does
+ *
+ * Since: 1.0
+ */
+gboolean
+avi_device_get_threaded (AviDevice *self)
+{
+  g_return_val_if_fail (AVI_IS_DEVICE (self), FALSE);
+
+  return avi_device_get_number (self, &self->threaded);
+}
+
+/**
+ * avi_device_set_threaded: (set-property threaded)
+ * @self: a device that is stopped
+ * @threaded: whether the network runs in a thread of its own
+ *
+ * Sets whether the network runs in a thread of its own, or in the device's main context.
+ *
+ * Since: 1.0
+ */
+void
+avi_device_set_threaded (AviDevice *self,
+                         gboolean   threaded)
+{
+  g_return_if_fail (AVI_IS_DEVICE (self));
+
+  avi_device_set_number (self, &self->threaded, !!threaded, AVI_DEVICE_PROP_THREADED);
+}
+
 /* --- what can be read only --- */
 
 /**
@@ -482,6 +518,9 @@ avi_device_get_property (GObject    *object,
     case AVI_DEVICE_PROP_ENABLE_LOCAL:
       g_value_set_boolean (value, avi_device_get_enable_local (self));
       break;
+    case AVI_DEVICE_PROP_THREADED:
+      g_value_set_boolean (value, avi_device_get_threaded (self));
+      break;
     case AVI_DEVICE_PROP_PEER_ID:
       g_value_take_string (value, avi_device_dup_peer_id (self));
       break;
@@ -538,6 +577,9 @@ avi_device_set_property (GObject      *object,
       break;
     case AVI_DEVICE_PROP_ENABLE_LOCAL:
       avi_device_set_enable_local (self, g_value_get_boolean (value));
+      break;
+    case AVI_DEVICE_PROP_THREADED:
+      avi_device_set_threaded (self, g_value_get_boolean (value));
       break;
     default:
       if (id >= AVI_DEVICE_FIRST_LIMIT && id < AVI_DEVICE_FIRST_LIMIT + AVI_DEVICE_N_LIMITS)
@@ -628,6 +670,20 @@ avi_device_install_settings (void)
    */
   avi_device_properties[AVI_DEVICE_PROP_ENABLE_LOCAL] =
     g_param_spec_boolean ("enable-local", NULL, NULL, TRUE, flags);
+
+  /**
+   * AviDevice:threaded: (getter get_threaded) (setter set_threaded)
+   *
+   * Whether the network runs in a thread of its own, by default %TRUE. With %FALSE it runs in the
+   * device's main context, which saves the hand-over between two threads, some 10 µs each way: for
+   * services whose main loop never blocks, since what blocks it stalls the network. Nothing else
+   * differs. A synchronous call then runs the network until its answer is there; one from another
+   * thread waits for the context to be iterated. Fixed while the device runs.
+   *
+   * Since: 1.0
+   */
+  avi_device_properties[AVI_DEVICE_PROP_THREADED] =
+    g_param_spec_boolean ("threaded", NULL, NULL, TRUE, flags);
 }
 
 static void
@@ -804,6 +860,7 @@ avi_device_init_properties (AviDevice *self)
   self->bootstrap_peers = g_strdupv ((char **) no_addresses);
   self->enable_mdns = TRUE;
   self->enable_local = TRUE;
+  self->threaded = TRUE;
   for (guint i = 0; i < AVI_DEVICE_N_LIMITS; i++)
     self->limits[i] = G_PARAM_SPEC_UINT (avi_device_properties[AVI_DEVICE_FIRST_LIMIT + i])->default_value;
 }

@@ -94,7 +94,7 @@ avi_errand_disconnect (AviErrand *self)
   g_cancellable_disconnect (self->cancellable, handler);
 }
 
-/* --- the synchronous form: waits in the calling thread, iterates nothing --- */
+/* --- the synchronous form: waits in the calling thread, and iterates no context --- */
 
 gboolean
 avi_device_wait (AviDevice    *self,
@@ -108,7 +108,7 @@ avi_device_wait (AviDevice    *self,
   gboolean success;
 
   avi_errand_connect (errand);
-  avi_call_wait (call);
+  avi_core_wait (self->core, call);
   avi_errand_disconnect (errand);
   success = avi_call_get_result (call, NULL, peer, error);
   avi_errand_unref (errand);

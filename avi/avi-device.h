@@ -109,6 +109,11 @@ AVI_AVAILABLE_IN_1_0
 void             avi_device_set_enable_local     (AviDevice            *self,
                                                   gboolean              enable_local);
 AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_get_threaded         (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_threaded         (AviDevice            *self,
+                                                  gboolean              threaded);
+AVI_AVAILABLE_IN_1_0
 char            *avi_device_dup_peer_id          (AviDevice            *self);
 AVI_AVAILABLE_IN_1_0
 AviDeviceState   avi_device_get_state            (AviDevice            *self);

@@ -325,7 +325,7 @@ static void
 avi_connection_accept_stream (AviConnection *self,
                               AviLinkEvent  *event)
 {
-  const AviStreamHandler *handler = avi_services_find (event->protocol);
+  const AviStreamHandler *handler = avi_services_find (self->engine->settings->handlers, event->protocol);
   AviStreamOwner *owner = NULL;
 
   if (handler != NULL && !self->draining)

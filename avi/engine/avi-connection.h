@@ -28,7 +28,7 @@ typedef enum
 } AviConnectionState;
 
 /* What a protocol does with its streams. `gone` comes exactly once, last, and frees the owner. */
-typedef struct
+struct _AviStreamHandler
 {
   const char *protocol;
   /* The peer opened a stream: the owner for it, or NULL to reset it. */
@@ -40,7 +40,7 @@ typedef struct
   void            (*writable) (AviStreamOwner *owner);
   /* @refused: the peer does not speak the protocol. */
   void            (*gone)     (AviStreamOwner *owner, gboolean refused);
-} AviStreamHandler;
+};
 
 /* The head of every owner of a stream. */
 struct _AviStreamOwner

@@ -111,6 +111,18 @@ avi_core_dial (AviCore    *self,
 }
 
 void
+avi_core_run (AviCore      *self,
+              AviEngineFunc run,
+              gpointer      user_data)
+{
+  AviCommand *command = avi_command_new (AVI_COMMAND_RUN, NULL, NULL);
+
+  command->run = run;
+  command->run_data = user_data;
+  avi_core_ask (self, command);
+}
+
+void
 avi_core_discover (AviCore *self)
 {
   avi_core_ask (self, avi_command_new (AVI_COMMAND_DISCOVER, NULL, NULL));

@@ -7,6 +7,7 @@
 
 #include "avi-core-private.h"
 #include "avi-engine.h"
+#include "avi-runner.h"
 
 G_BEGIN_DECLS
 
@@ -19,7 +20,8 @@ struct _AviCore
 
   AviLock      lock; /* of what follows */
   AviCoreState state;
-  AviEngine   *engine; /* from its start to its last word, to wake it; its thread owns it */
+  AviEngine   *engine; /* from its start to its last word, to wake it; its runner owns it */
+  GMainContext *context; /* in which it runs; NULL: in a thread of its own, or not at all */
 
   AviCommand *first_command;
   AviCommand *last_command;
@@ -39,6 +41,11 @@ struct _AviCore
   char      **addresses;
   char       *status;
 };
+
+void        avi_settings_free                 (AviSettings *self);
+/* There is an engine now, to be woken by commands. */
+void        avi_core_set_engine               (AviCore *self, AviEngine *engine);
+void        avi_core_set_engine_locked        (AviCore *self, AviEngine *engine);
 
 /* With the lock held: takes @command. One wake-up serves any number before the engine looks. */
 void        avi_core_send_locked              (AviCore *self, AviCommand *command);

@@ -7,6 +7,7 @@
 
 #include "avi-call-private.h"
 #include "avi-core.h"
+#include "avi-engine.h"
 #include "avi-event-queue.h"
 
 G_BEGIN_DECLS
@@ -24,8 +25,11 @@ typedef enum
   AVI_COMMAND_CANCEL,               /* call */
   AVI_COMMAND_SUBSCRIBE,            /* text: a topic that has its first inbox */
   AVI_COMMAND_UNSUBSCRIBE,          /* text: a topic that lost its last one */
-  AVI_COMMAND_PUBLISH               /* text: the topic; data, echo */
+  AVI_COMMAND_PUBLISH,              /* text: the topic; data, echo */
+  AVI_COMMAND_RUN                   /* run, run_data */
 } AviCommandType;
+
+typedef void (*AviEngineFunc) (AviEngine *engine, gpointer user_data);
 
 typedef struct _AviCommand AviCommand;
 struct _AviCommand
@@ -37,6 +41,8 @@ struct _AviCommand
   guint          number;
   GBytes        *data;
   gboolean       echo;
+  AviEngineFunc  run;
+  gpointer       run_data;
 };
 
 void        avi_command_free        (AviCommand *self);
@@ -77,6 +83,9 @@ typedef enum
 void        avi_core_count          (AviCore *self, AviCount what, guint64 n);
 void        avi_core_set_count      (AviCore *self, AviCount what, guint64 value);
 
+/* Any thread, while the device runs: calls @run between two rounds of the engine, in its thread. For tests and
+ * benchmarks, which reach what no public type shows yet. */
+void        avi_core_run            (AviCore *self, AviEngineFunc run, gpointer user_data);
 /* A message that was published is with the router, or refused: there is room for another. */
 void        avi_core_published      (AviCore *self, gsize size);
 /* All that is queued, oldest first. */

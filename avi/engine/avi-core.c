@@ -3,73 +3,9 @@
 
 #include "avi-core-internal.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <gio/gio.h>
 
 #include "avi-error.h"
-
-/* How long a process that exits waits for its engines to say goodbye. */
-#define EXIT_WAIT (250 * G_TIME_SPAN_MILLISECOND)
-
-/* --- the process's engines --- */
-
-static AviLock engines_lock = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER };
-static pid_t engines_process;    /* in which there are engines */
-static GPtrArray *running_cores; /* of AviCore that have an engine's thread; under engines_lock */
-
-static void
-avi_core_stop_all_at_exit (void)
-{
-  g_autoptr(GPtrArray) cores = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_core_unref);
-  struct timespec deadline;
-
-  /* A child of fork () has no engines, whatever the list says. */
-  if (getpid () != engines_process)
-    return;
-
-  /* A core's lock is never taken under this one: it is taken the other way round. */
-  avi_lock (&engines_lock);
-  for (guint i = 0; i < running_cores->len; i++)
-    g_ptr_array_add (cores, avi_core_ref (g_ptr_array_index (running_cores, i)));
-  avi_unlock (&engines_lock);
-  for (guint i = 0; i < cores->len; i++)
-    avi_core_stop (g_ptr_array_index (cores, i), NULL);
-
-  avi_lock (&engines_lock);
-  clock_gettime (CLOCK_REALTIME, &deadline);
-  deadline.tv_nsec += EXIT_WAIT * 1000;
-  deadline.tv_sec += deadline.tv_nsec / 1000000000;
-  deadline.tv_nsec %= 1000000000;
-  while (running_cores->len > 0)
-    if (pthread_cond_timedwait (&engines_lock.cond, &engines_lock.mutex, &deadline) != 0)
-      break;
-  avi_unlock (&engines_lock);
-}
-
-static void
-avi_core_register (AviCore *self)
-{
-  avi_lock (&engines_lock);
-  if (running_cores == NULL)
-    {
-      running_cores = g_ptr_array_new ();
-      engines_process = getpid ();
-      atexit (avi_core_stop_all_at_exit);
-    }
-  g_ptr_array_add (running_cores, self);
-  avi_unlock (&engines_lock);
-}
-
-static void
-avi_core_unregister (AviCore *self)
-{
-  avi_lock (&engines_lock);
-  g_ptr_array_remove_fast (running_cores, self);
-  avi_signal (&engines_lock);
-  avi_unlock (&engines_lock);
-}
 
 /* --- settings --- */
 
@@ -83,10 +19,12 @@ avi_settings_copy (const AviSettings *settings)
   copy->identity_file = g_strdup (settings->identity_file);
   copy->listen = (const char *const *) g_strdupv ((char **) settings->listen);
   copy->bootstrap = (const char *const *) g_strdupv ((char **) settings->bootstrap);
+  if (settings->context != NULL)
+    g_main_context_ref (settings->context);
   return copy;
 }
 
-static void
+void
 avi_settings_free (AviSettings *self)
 {
   g_free ((char *) self->name);
@@ -94,6 +32,7 @@ avi_settings_free (AviSettings *self)
   g_free ((char *) self->identity_file);
   g_strfreev ((char **) self->listen);
   g_strfreev ((char **) self->bootstrap);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self);
 }
 
@@ -209,59 +148,62 @@ avi_core_set_state_locked (AviCore     *self,
   avi_core_push (self, avi_event_new (AVI_EVENT_STATE));
 }
 
-typedef struct
+void
+avi_core_set_engine_locked (AviCore   *self,
+                            AviEngine *engine)
 {
-  AviCore     *core;
-  AviSettings *settings;
-} Launch;
-
-static gpointer
-avi_core_run (gpointer data)
-{
-  Launch *launch = data;
-  AviCore *self = launch->core;
-  AviEngine *engine = avi_engine_new (self, launch->settings);
-
-  avi_lock (&self->lock);
   self->engine = engine;
+  /* What came before it was there. */
+  avi_engine_wake (engine);
+}
+
+void
+avi_core_set_engine (AviCore   *self,
+                     AviEngine *engine)
+{
+  avi_lock (&self->lock);
+  avi_core_set_engine_locked (self, engine);
   avi_unlock (&self->lock);
-
-  avi_engine_run (engine);
-
-  /* avi_core_stopped () has let go of it: nobody wakes it any more. */
-  avi_engine_free (engine);
-  avi_settings_free (launch->settings);
-  g_free (launch);
-  avi_core_unregister (self);
-  avi_core_unref (self);
-  return NULL;
 }
 
 static void
 avi_core_launch_locked (AviCore     *self,
                         AviSettings *settings)
 {
-  Launch *launch = g_new0 (Launch, 1);
   g_autoptr(GError) error = NULL;
-  GThread *thread;
 
-  launch->core = avi_core_ref (self);
-  launch->settings = settings;
   self->stop_asked = FALSE;
+  self->context = settings->context;
   avi_core_set_state_locked (self, AVI_CORE_STARTING);
-  avi_core_register (self);
-  thread = g_thread_try_new ("avi-engine", avi_core_run, launch, &error);
-  if (thread != NULL)
-    {
-      g_thread_unref (thread);
-      return;
-    }
+  if (avi_runner_launch (self, settings, &error))
+    return;
+  self->context = NULL;
   avi_core_set_state_locked (self, AVI_CORE_STOPPED);
   avi_core_answer_all (self, g_steal_pointer (&self->start_calls), error);
-  avi_core_unregister (self);
-  avi_settings_free (settings);
-  g_free (launch);
-  avi_ref_count_dec (&self->ref_count);
+}
+
+gboolean
+avi_core_iterate (AviCore *self)
+{
+  g_autoptr(GMainContext) context = NULL;
+
+  avi_lock (&self->lock);
+  context = self->context != NULL ? g_main_context_ref (self->context) : NULL;
+  avi_unlock (&self->lock);
+  if (context == NULL || !g_main_context_acquire (context))
+    return FALSE;
+  avi_runners_iterate (context);
+  g_main_context_release (context);
+  return TRUE;
+}
+
+void
+avi_core_wait (AviCore *self,
+               AviCall *call)
+{
+  while (!avi_call_is_done (call) && avi_core_iterate (self))
+    ;
+  avi_call_wait (call);
 }
 
 void
@@ -388,6 +330,7 @@ avi_core_stopped (AviCore *self,
   avi_lock (&self->lock);
   was_running = self->state == AVI_CORE_RUNNING || self->state == AVI_CORE_STOPPING;
   self->engine = NULL;
+  self->context = NULL;
   avi_core_refuse_commands_locked (self);
   g_hash_table_remove_all (self->subscribers);
   avi_core_set_state_locked (self, AVI_CORE_STOPPED);

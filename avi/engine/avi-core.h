@@ -12,7 +12,8 @@
 
 G_BEGIN_DECLS
 
-typedef struct _AviCore AviCore;
+typedef struct _AviCore          AviCore;
+typedef struct _AviStreamHandler AviStreamHandler; /* avi-connection.h */
 
 typedef enum /* as AviDeviceState */
 {
@@ -40,6 +41,8 @@ typedef struct
   guint              max_dials;       /* attempts under way */
   guint              max_streams;     /* of one connection */
   gint64             dial_timeout;    /* µs, of one attempt */
+  GMainContext      *context;         /* in which the engine runs; NULL: in a thread of its own */
+  const AviStreamHandler *const *handlers; /* of further protocols, NULL-terminated, static; or NULL */
 } AviSettings;
 
 AviCore *avi_core_new   (void);
@@ -49,6 +52,11 @@ void     avi_core_unref (AviCore *self);
 /* @wake is called, from any thread, when the queue of events stops being empty; it must only wake,
  * and call nothing here. NULL: no longer (once this returns, it is not running and will not run). */
 void      avi_core_set_wake    (AviCore *self, void (*wake) (gpointer user_data), gpointer user_data);
+/* Waits for the answer to @call. An engine without a thread is run meanwhile, where that may be done here. */
+void      avi_core_wait        (AviCore *self, AviCall *call);
+/* One round of an engine that has no thread, waiting for its next event, and of those in the same context.
+ * FALSE: it has a thread, or another thread has its context, or it does not run. */
+gboolean  avi_core_iterate     (AviCore *self);
 /* All events, oldest first, linked by `next`; the caller frees each. */
 AviEvent *avi_core_take_events (AviCore *self);
 

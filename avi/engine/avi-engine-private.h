@@ -7,6 +7,7 @@
 
 #include "avi-core-private.h"
 #include "avi-engine.h"
+#include "avi-guest.h"
 #include "avi-lan.h"
 #include "avi-limits.h"
 #include "avi-loop.h"
@@ -28,8 +29,8 @@ struct _AviEngine
 {
   AviCore           *core;
   const AviSettings *settings;
-  GMainContext      *context;
-  AviLoop           *loop;
+  AviLoop           *loop;  /* NULL, and no guest: descriptors had run out */
+  AviGuest          *guest; /* where GIO's calls end */
   AviRandom         *random;
 
   /* Who we are, anew at each start but for the identity. */
@@ -65,6 +66,7 @@ struct _AviEngine
 
   AviTimer scan_timer;     /* node files are to be looked at */
   gint64   slept;          /* as avi_sleep_get said last */
+  gboolean begun;          /* the first round was */
   gboolean stopping;       /* no new work */
   gboolean hurry;          /* and no flush */
   gboolean stopped;        /* the loop ends */

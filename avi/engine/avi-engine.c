@@ -90,6 +90,7 @@ avi_engine_after_round (gpointer user_data)
     avi_loop_wake (self->loop);
   while (self->graveyard->len > 0)
     avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
+  avi_guest_update (self->guest);
 }
 
 /* --- addresses --- */
@@ -483,6 +484,10 @@ avi_engine_obey (AviEngine  *self,
     case AVI_COMMAND_PUBLISH:
       avi_pubsub_publish (self->pubsub, command);
       return;
+
+    case AVI_COMMAND_RUN:
+      command->run (self, command->run_data);
+      break;
     }
   avi_command_free (command);
 }
@@ -537,19 +542,20 @@ avi_engine_new (AviCore           *core,
   self->self_id = *avi_key_pair_get_peer_id (settings->identity);
   self->random->fill (self->random, self->boot_id, sizeof self->boot_id);
   self->statics = avi_noise_static_new (settings->identity, self->random);
-  self->protocols = avi_services_list ();
+  self->protocols = avi_services_list (settings->handlers);
   self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_listener_free);
   self->graveyard = g_ptr_array_new ();
   self->receive_buffer = g_malloc (AVI_ENGINE_RECEIVE_BUFFER);
   avi_writer_init (&self->writer, AVI_ENGINE_WRITER_LIMIT);
   avi_limits_init (&self->limits, core, settings);
-  if (avi_engine_has_descriptors ())
-    {
-      self->context = g_main_context_new ();
-      self->loop = avi_loop_new (self->context, avi_engine_woken, self);
-    }
+  self->loop = avi_loop_new (settings->context, avi_engine_woken, self);
+  if (self->loop != NULL && !avi_engine_has_descriptors ())
+    g_clear_pointer (&self->loop, avi_loop_free);
   if (self->loop != NULL)
-    avi_loop_set_after_round (self->loop, avi_engine_after_round, self);
+    {
+      self->guest = avi_guest_new (self->loop);
+      avi_loop_set_after_round (self->loop, avi_engine_after_round, self);
+    }
   return self;
 }
 
@@ -585,31 +591,31 @@ avi_engine_end (AviEngine *self)
   avi_core_set_addresses (self->core, (char *[]){ NULL });
 }
 
-void
-avi_engine_run (AviEngine *self)
+static GError *
+avi_engine_no_descriptors_error (void)
 {
-  GError *error = NULL;
+  return g_error_new_literal (AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left");
+}
 
-  if (self->loop == NULL)
-    {
-      avi_core_started (self->core,
-                        g_error_new_literal (AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left"));
-      avi_core_stopped (self->core, NULL);
-      return;
-    }
-  g_main_context_push_thread_default (self->context);
-  self->bootstrap = avi_bootstrap_new (self, &error);
-  if (self->bootstrap != NULL && avi_engine_start_listening (self, &error))
+/* FALSE: it does not come up, and has ended. */
+static gboolean
+avi_engine_begin (AviEngine *self)
+{
+  GError *error = self->loop == NULL ? avi_engine_no_descriptors_error () : NULL;
+
+  self->begun = TRUE;
+  if (error == NULL)
+    self->bootstrap = avi_bootstrap_new (self, &error);
+  if (error == NULL && avi_engine_start_listening (self, &error))
     {
       avi_engine_start (self);
       if (avi_core_started (self->core, NULL))
         {
           avi_engine_woken (self);
-          while (!self->stopped)
-            g_main_context_iteration (self->context, TRUE);
+          avi_loop_wake (self->loop);
+          return TRUE;
         }
-      else
-        avi_lan_goodbye (self->lan);
+      avi_lan_goodbye (self->lan);
       avi_engine_end (self);
     }
   else
@@ -619,20 +625,67 @@ avi_engine_run (AviEngine *self)
       g_clear_pointer (&self->bootstrap, avi_bootstrap_free);
     }
   avi_core_stopped (self->core, NULL);
-  /* What GIO still has under way was cancelled, and ends here. */
-  while (g_main_context_iteration (self->context, FALSE))
-    ;
-  g_main_context_pop_thread_default (self->context);
+  return FALSE;
+}
+
+static gboolean
+avi_engine_go_on (AviEngine *self,
+                  gboolean   may_block)
+{
+  avi_loop_iterate (self->loop, may_block);
+  if (!self->stopped)
+    return TRUE;
+  avi_engine_end (self);
+  avi_core_stopped (self->core, NULL);
+  return FALSE;
+}
+
+gboolean
+avi_engine_iterate (AviEngine *self,
+                    gboolean   may_block)
+{
+  gboolean goes_on;
+
+  if (self->guest != NULL)
+    avi_guest_enter (self->guest);
+  goes_on = self->begun ? avi_engine_go_on (self, may_block) : avi_engine_begin (self);
+  if (self->guest != NULL)
+    avi_guest_leave (self->guest);
+  return goes_on;
+}
+
+gboolean
+avi_engine_set_dispatch (AviEngine  *self,
+                         GSourceFunc dispatch,
+                         gpointer    user_data,
+                         GError    **error)
+{
+  if (self->loop == NULL)
+    {
+      g_propagate_error (error, avi_engine_no_descriptors_error ());
+      return FALSE;
+    }
+  avi_loop_set_dispatch (self->loop, dispatch, user_data);
+  return TRUE;
+}
+
+int
+avi_engine_get_poll (AviEngine *self,
+                     GPollFD   *fd)
+{
+  *fd = (GPollFD) { .fd = avi_loop_get_fd (self->loop), .events = G_IO_IN };
+  return avi_loop_get_timeout (self->loop);
 }
 
 void
 avi_engine_free (AviEngine *self)
 {
+  /* What GIO still has under way was cancelled, and ends here. */
+  g_clear_pointer (&self->guest, avi_guest_free);
   avi_limits_clear (&self->limits);
   avi_writer_clear (&self->writer);
   avi_noise_static_unref (self->statics);
   g_clear_pointer (&self->loop, avi_loop_free);
-  g_clear_pointer (&self->context, g_main_context_unref);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->graveyard);
   g_free (self->receive_buffer);

@@ -20,7 +20,7 @@ typedef struct
 
 struct _AviLoop
 {
-  GSource *source;
+  GSource *source; /* NULL: it is iterated */
   int      epoll_fd;
   int      event_fd;
   AviWatch wake_watch;
@@ -119,7 +119,7 @@ avi_loop_update_ready_time (AviLoop *self)
 {
   gint64 when = self->heap->len > 1 ? avi_loop_heap_get (self, 1)->when : -1;
 
-  if (self->dispatching || when == self->ready_time)
+  if (self->source == NULL || self->dispatching || when == self->ready_time)
     return;
   self->ready_time = when;
   g_source_set_ready_time (self->source, when);
@@ -244,11 +244,10 @@ avi_loop_unwatch (AviLoop  *self,
 }
 
 static void
-avi_loop_run_watches (AviLoop *self)
+avi_loop_run_watches (AviLoop                  *self,
+                      const struct epoll_event *events,
+                      int                       n)
 {
-  struct epoll_event events[BATCH];
-  int n = epoll_wait (self->epoll_fd, events, BATCH, 0);
-
   for (int i = 0; i < n; i++)
     {
       guint index = (guint) events[i].data.u64;
@@ -261,38 +260,86 @@ avi_loop_run_watches (AviLoop *self)
     }
 }
 
-/* --- the source --- */
+/* --- rounds --- */
 
-static gboolean
-avi_loop_dispatch (GSource    *source,
-                   GSourceFunc callback,
-                   gpointer    user_data)
+int
+avi_loop_get_fd (AviLoop *self)
 {
-  AviLoop *self = ((LoopSource *) source)->loop;
+  return self->epoll_fd;
+}
+
+/* Rounded up, so that the timer is due then. */
+int
+avi_loop_get_timeout (AviLoop *self)
+{
+  gint64 left;
+
+  if (self->heap->len <= 1)
+    return -1;
+  left = avi_loop_heap_get (self, 1)->when - g_get_monotonic_time ();
+  return (int) CLAMP ((left + 999) / 1000, 0, G_MAXINT);
+}
+
+void
+avi_loop_iterate (AviLoop *self,
+                  gboolean may_block)
+{
+  struct epoll_event events[BATCH];
+  int n = epoll_wait (self->epoll_fd, events, BATCH, may_block ? avi_loop_get_timeout (self) : 0);
 
   self->dispatching = TRUE;
   self->now = g_get_monotonic_time ();
-  avi_loop_run_watches (self);
+  avi_loop_run_watches (self, events, n);
   avi_loop_run_timers (self);
   if (self->after_round != NULL)
     self->after_round (self->after_round_data);
   self->now = 0;
   self->dispatching = FALSE;
   avi_loop_update_ready_time (self);
+}
+
+static gboolean
+avi_loop_dispatch (GSource    *source,
+                   GSourceFunc callback,
+                   gpointer    user_data)
+{
+  if (callback != NULL)
+    return callback (user_data);
+  avi_loop_iterate (((LoopSource *) source)->loop, FALSE);
   return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs loop_source_funcs = { .dispatch = avi_loop_dispatch };
 
 static void
+avi_loop_attach (AviLoop      *self,
+                 GMainContext *context)
+{
+  self->source = g_source_new (&loop_source_funcs, sizeof (LoopSource));
+  ((LoopSource *) self->source)->loop = self;
+  g_source_set_static_name (self->source, "Avi engine");
+  /* Nothing iterates the context from within. But GLib takes the descriptors of a source that may
+   * not recurse out of the poll for each dispatch, and wakes the context twice by it. */
+  g_source_set_can_recurse (self->source, TRUE);
+  g_source_add_unix_fd (self->source, self->epoll_fd, G_IO_IN);
+  g_source_attach (self->source, context);
+}
+
+void
+avi_loop_set_dispatch (AviLoop    *self,
+                       GSourceFunc dispatch,
+                       gpointer    user_data)
+{
+  g_source_set_callback (self->source, dispatch, user_data, NULL);
+}
+
+static void
 avi_loop_wake_ready (AviWatch *watch,
                      guint32   events)
 {
   AviLoop *self = (AviLoop *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLoop, wake_watch));
-  guint64 count;
 
-  if (read (self->event_fd, &count, sizeof count) == sizeof count)
-    self->woken (self->woken_data);
+  self->woken (self->woken_data);
 }
 
 AviLoop *
@@ -311,28 +358,26 @@ avi_loop_new (GMainContext *context,
   self->ready_time = -1;
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   self->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  self->source = g_source_new (&loop_source_funcs, sizeof (LoopSource));
-  ((LoopSource *) self->source)->loop = self;
-  g_source_set_static_name (self->source, "Avi engine");
+  /* Told of each write, it need not be read. */
   if (self->epoll_fd < 0 || self->event_fd < 0
-      || !avi_loop_watch (self, &self->wake_watch, self->event_fd, EPOLLIN, avi_loop_wake_ready, NULL))
+      || !avi_loop_watch (self, &self->wake_watch, self->event_fd, EPOLLIN | EPOLLET, avi_loop_wake_ready, NULL))
     {
       avi_loop_free (self);
       return NULL;
     }
-  /* Nothing iterates the context from within. But GLib takes the descriptors of a source that may
-   * not recurse out of the poll for each dispatch, and wakes the context twice by it. */
-  g_source_set_can_recurse (self->source, TRUE);
-  g_source_add_unix_fd (self->source, self->epoll_fd, G_IO_IN);
-  g_source_attach (self->source, context);
+  if (context != NULL)
+    avi_loop_attach (self, context);
   return self;
 }
 
 void
 avi_loop_free (AviLoop *self)
 {
-  g_source_destroy (self->source);
-  g_source_unref (self->source);
+  if (self->source != NULL)
+    {
+      g_source_destroy (self->source);
+      g_source_unref (self->source);
+    }
   if (self->epoll_fd >= 0)
     close (self->epoll_fd);
   if (self->event_fd >= 0)
@@ -348,7 +393,7 @@ avi_loop_wake (AviLoop *self)
 {
   guint64 one = 1;
 
-  /* Fails only when it is full, and then the loop is awake. */
+  /* Fails only when it is full, after 2^64 writes. */
   if (write (self->event_fd, &one, sizeof one) < 0)
     return;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * AviLoop: one epoll set behind one GSource, its timers in a heap behind the source's ready time,
- * and an eventfd by which other threads wake it. All of an engine's sockets are in it (a GSource
- * per socket costs 100 µs a wake-up at 1,000 sockets). Everything but avi_loop_wake is for the
- * thread that iterates the context. avi_loop_new returns NULL where descriptors have run out.
+ * AviLoop: one epoll set, timers in a heap, and an eventfd by which other threads wake it. All of an
+ * engine's sockets are in it (a GSource per socket costs 100 µs a wake-up at 1,000 sockets). Whoever
+ * has a thread for it calls avi_loop_iterate; in a GMainContext the whole is one GSource, the
+ * timers behind its ready time. Everything but avi_loop_wake is for the one thread that runs it.
  */
 #pragma once
 
@@ -35,8 +35,14 @@ struct _AviTimer
   guint        index; /* private: place in the heap, from 1; 0: not in it */
 };
 
+/* @context: where the loop is a source; NULL: it is iterated. NULL where descriptors have run out. */
 AviLoop *avi_loop_new    (GMainContext *context, void (*woken) (gpointer user_data), gpointer user_data);
 void     avi_loop_free   (AviLoop *self);
+/* What the source calls in place of avi_loop_iterate, which it is then to call. Returning FALSE it may
+ * have freed the loop. */
+void     avi_loop_set_dispatch (AviLoop *self, GSourceFunc dispatch, gpointer user_data);
+/* One round: acts on what has happened and on timers that are due; first waits for that, where it may. */
+void     avi_loop_iterate (AviLoop *self, gboolean may_block);
 /* Any thread: @woken is called soon, once for any number of wakes before it. */
 void     avi_loop_wake   (AviLoop *self);
 /* The monotonic time, in µs, at which the current round of events began; read once per round. */
@@ -45,6 +51,10 @@ gint64   avi_loop_now    (AviLoop *self);
 /* The watch must be zeroed before its first use. @events 0 takes it out. */
 gboolean avi_loop_watch   (AviLoop *self, AviWatch *watch, int fd, guint32 events, AviWatchFunc func, GError **error);
 void     avi_loop_unwatch (AviLoop *self, AviWatch *watch);
+
+/* For whoever polls several loops: what to poll, and for how many ms at most; -1: no timer is set. */
+int      avi_loop_get_fd      (AviLoop *self);
+int      avi_loop_get_timeout (AviLoop *self);
 
 /* Sets or moves; G_MAXINT64 clears. */
 void     avi_loop_set_timer   (AviLoop *self, AviTimer *timer, gint64 when, AviTimerFunc func);

@@ -9,20 +9,27 @@ static const AviStreamHandler *const handlers[] = {
 };
 
 const char **
-avi_services_list (void)
+avi_services_list (const AviStreamHandler *const *further)
 {
-  const char **list = g_new0 (const char *, G_N_ELEMENTS (handlers) + 1);
+  GPtrArray *list = g_ptr_array_new ();
 
   for (guint i = 0; i < G_N_ELEMENTS (handlers); i++)
-    list[i] = handlers[i]->protocol;
-  return list;
+    g_ptr_array_add (list, (char *) handlers[i]->protocol);
+  for (guint i = 0; further != NULL && further[i] != NULL; i++)
+    g_ptr_array_add (list, (char *) further[i]->protocol);
+  g_ptr_array_add (list, NULL);
+  return (const char **) g_ptr_array_free (list, FALSE);
 }
 
 const AviStreamHandler *
-avi_services_find (const char *protocol)
+avi_services_find (const AviStreamHandler *const *further,
+                   const char                    *protocol)
 {
   for (guint i = 0; i < G_N_ELEMENTS (handlers); i++)
     if (strcmp (handlers[i]->protocol, protocol) == 0)
       return handlers[i];
+  for (guint i = 0; further != NULL && further[i] != NULL; i++)
+    if (strcmp (further[i]->protocol, protocol) == 0)
+      return further[i];
   return NULL;
 }

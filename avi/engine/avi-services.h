@@ -9,10 +9,11 @@
 
 G_BEGIN_DECLS
 
-/* The names of all that peers may open streams for: (transfer container), NULL-terminated. */
-const char            **avi_services_list (void);
+/* The names of all that peers may open streams for: (transfer container), NULL-terminated. @further: of
+ * protocols beside this node's own, or NULL. */
+const char            **avi_services_list (const AviStreamHandler *const *further);
 /* NULL where nobody handles it. */
-const AviStreamHandler *avi_services_find (const char *protocol);
+const AviStreamHandler *avi_services_find (const AviStreamHandler *const *further, const char *protocol);
 
 extern const AviStreamHandler avi_identify_handler;
 extern const AviStreamHandler avi_identify_push_handler;

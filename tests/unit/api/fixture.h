@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the tests of the public types share: devices on the loopback interface, which look for
- * nobody by themselves, and waiting for a condition, with a deadline, on the main context.
+ * nobody by themselves, and waiting for a condition, with a deadline, on the main context. With
+ * AVI_TEST_UNTHREADED in the environment the devices run in that context, too.
  */
 #pragma once
 
@@ -54,6 +55,21 @@ settle (void)
     ;
 }
 
+static inline gboolean
+is_unthreaded (void)
+{
+  return g_getenv ("AVI_TEST_UNTHREADED") != NULL;
+}
+
+/* For what only an engine's thread can do: go on while the program blocks. */
+static inline gboolean
+skip_unthreaded (void)
+{
+  if (is_unthreaded ())
+    g_test_skip ("the program blocks, and with it the engine that runs in its context");
+  return is_unthreaded ();
+}
+
 static inline AviDevice *
 new_device (const char *name)
 {
@@ -63,6 +79,7 @@ new_device (const char *name)
   avi_device_set_listen_addresses (device, loopback);
   avi_device_set_enable_mdns (device, FALSE);
   avi_device_set_enable_local (device, FALSE);
+  avi_device_set_threaded (device, !is_unthreaded ());
   return device;
 }
 

@@ -437,6 +437,9 @@ work (gpointer data)
 static void
 test_ten_threads (void)
 {
+  if (skip_unthreaded ())
+    return;
+
   g_autoptr(AviDevice) device = start_device ("kitchen");
   g_autoptr(AviDevice) other = start_device ("bedroom");
   g_autofree char *address = first_address (other);
@@ -482,6 +485,9 @@ call_elsewhere (gpointer data)
 static void
 test_other_context (void)
 {
+  if (skip_unthreaded ())
+    return;
+
   g_autoptr(AviDevice) device = new_device ("kitchen");
   Elsewhere elsewhere = { .device = device };
 

@@ -258,6 +258,9 @@ test_after_device (void)
 static void
 test_dropped (Fixture *self, gconstpointer data)
 {
+  if (skip_unthreaded ())
+    return;
+
   g_autoptr(AviSubscription) here = subscribe (self->kitchen, "x");
   g_autoptr(AviSubscription) all = subscribe (self->kitchen, "y");
   g_autoptr(GPtrArray) heard = new_messages ();
@@ -292,6 +295,9 @@ test_dropped (Fixture *self, gconstpointer data)
 static void
 test_dropped_bytes (Fixture *self, gconstpointer data)
 {
+  if (skip_unthreaded ())
+    return;
+
   g_autoptr(AviSubscription) here = subscribe (self->kitchen, "x");
   g_autoptr(GPtrArray) heard = new_messages ();
 

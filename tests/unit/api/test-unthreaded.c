@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is particular to devices whose engine runs in the program's context. The tests of the device
+ * itself run both ways.
+ */
+#include <stdatomic.h>
+
+#include "fixture.h"
+
+static AviDevice *
+new_unthreaded (const char *name)
+{
+  AviDevice *device = new_device (name);
+
+  avi_device_set_threaded (device, FALSE);
+  return device;
+}
+
+static guint
+count_threads (void)
+{
+  g_autoptr(GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (tasks) != NULL)
+    n++;
+  return n;
+}
+
+static void
+test_no_thread (void)
+{
+  guint before = count_threads ();
+  g_autoptr(AviDevice) device = new_unthreaded ("kitchen");
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (avi_device_get_threaded (device));
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (count_threads (), ==, before);
+  stop_device (device);
+}
+
+static void
+test_two_in_one_context (void)
+{
+  g_autoptr(AviDevice) kitchen = new_unthreaded ("kitchen");
+  g_autoptr(AviDevice) bedroom = new_unthreaded ("bedroom");
+  g_autoptr(AviPeer) peer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  avi_device_start (kitchen, NULL, &error);
+  g_assert_no_error (error);
+  avi_device_start (bedroom, NULL, &error);
+  g_assert_no_error (error);
+  /* Each needs the other to answer, and only one of them was asked. */
+  peer = connect_devices (kitchen, bedroom);
+  g_assert_true (avi_peer_get_connected (peer));
+  stop_device (kitchen);
+  stop_device (bedroom);
+}
+
+/* --- calls from another thread --- */
+
+typedef struct
+{
+  AviDevice *device;
+  gboolean   success;
+  GError    *error;
+  atomic_bool done;
+} Stopper;
+
+static gpointer
+stop_in_thread (gpointer data)
+{
+  Stopper *stopper = data;
+
+  stopper->success = avi_device_stop (stopper->device, NULL, &stopper->error);
+  atomic_store (&stopper->done, TRUE);
+  return NULL;
+}
+
+static void
+test_call_from_other_thread (void)
+{
+  g_autoptr(AviDevice) device = new_unthreaded ("kitchen");
+  Stopper stopper = { .device = device };
+  g_autoptr(GError) error = NULL;
+  GThread *thread;
+
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_main_context_acquire (NULL));
+  thread = g_thread_new ("stopper", stop_in_thread, &stopper);
+  wait_until (atomic_load (&stopper.done));
+  g_main_context_release (NULL);
+  g_thread_join (thread);
+  g_assert_no_error (stopper.error);
+  g_assert_true (stopper.success);
+  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
+}
+
+/* --- the context of another thread --- */
+
+static gpointer
+live_in_thread (gpointer data)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  g_autoptr(AviDevice) device = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_main_context_push_thread_default (context);
+  device = new_unthreaded ("kitchen");
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  avi_device_stop (device, NULL, &error);
+  g_assert_no_error (error);
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static void
+test_context_of_a_thread (void)
+{
+  g_thread_join (g_thread_new ("owner", live_in_thread, NULL));
+}
+
+/* --- dropped --- */
+
+static void
+test_dropped (void)
+{
+  AviDevice *device = new_unthreaded ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autofree char *id = avi_device_dup_peer_id (device);
+  g_autoptr(AviPeer) peer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  g_object_unref (connect_devices (device, other));
+  wait_until (g_list_model_get_n_items (avi_device_get_peers (other)) == 1);
+  peer = g_list_model_get_item (avi_device_get_peers (other), 0);
+  g_assert_cmpstr (avi_peer_get_id (peer), ==, id);
+  wait_until (avi_peer_get_connected (peer));
+  g_object_unref (device);
+  /* It goes on saying goodbye for as long as the context is iterated. */
+  wait_until (!avi_peer_get_connected (peer));
+  stop_device (other);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/unthreaded/a device without a thread starts none", test_no_thread);
+  g_test_add_func ("/unthreaded/a call on one device lets the others of its context act", test_two_in_one_context);
+  g_test_add_func ("/unthreaded/a call from another thread waits for the context to be iterated",
+                   test_call_from_other_thread);
+  g_test_add_func ("/unthreaded/a device lives in the context of the thread that made it", test_context_of_a_thread);
+  g_test_add_func ("/unthreaded/a device that was dropped says goodbye while its context is iterated", test_dropped);
+  return g_test_run ();
+}
