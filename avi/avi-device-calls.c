@@ -82,6 +82,7 @@ avi_device_begin_start (AviDevice *self,
                         .max_streams = avi_device_limit (self, AVI_DEVICE_PROP_MAX_STREAMS),
                         .dial_timeout = 1000 * (gint64) avi_device_limit (self, AVI_DEVICE_PROP_DIAL_TIMEOUT),
                         .context = self->threaded ? NULL : self->context,
+                        .handlers = self->handlers,
                       },
                       call);
     }

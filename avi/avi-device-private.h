@@ -72,6 +72,7 @@ struct _AviDevice
   guint        enable_mdns;
   guint        enable_local;
   guint        threaded;
+  const AviStreamHandler *const *handlers; /* of protocols that a test adds; NULL: none */
   guint        limits[AVI_DEVICE_N_LIMITS];
   GHashTable  *subscriptions; /* AviInbox → AviSubscription, a reference each */
   GHashTable  *handles;       /* peer id → GWeakRef of the one AviPeer of that id, where it is alive */

@@ -4,7 +4,9 @@
  *
  *   handshake SECONDS   the X25519 and Ed25519 of both ends of a Noise XX handshake, one after the other
  *   seal SECONDS        ChaCha20-Poly1305 over frames of 64 KiB, where they lie
- *   echo SECONDS        64 bytes signed, to another process over TCP, checked, and so back; the median
+ *   stream SECONDS      frames of 64 KiB sealed and written to another process over TCP, which reads them
+ *   tcp-echo SECONDS    64 bytes to another process over TCP and back; the median
+ *   echo SECONDS        the same, signed and checked each way
  */
 #include <arpa/inet.h>
 #include <glib.h>
@@ -87,59 +89,61 @@ measure_handshakes (gint64 budget)
 
 /* --- seal --- */
 
+typedef struct
+{
+  EVP_CIPHER_CTX *context;
+  guint64         counter;
+  guint8          frame[FRAME + 16];
+} Sealer;
+
+static void
+sealer_init (Sealer *self)
+{
+  static const guint8 key[32] = { 1 };
+
+  self->context = EVP_CIPHER_CTX_new ();
+  ensure (EVP_CipherInit_ex (self->context, EVP_chacha20_poly1305 (), NULL, key, NULL, 1), "ChaCha20-Poly1305");
+}
+
+static void
+sealer_seal (Sealer *self)
+{
+  guint8 nonce[12] = { 0 };
+  int n;
+
+  memcpy (nonce + 4, &self->counter, sizeof self->counter);
+  self->counter++;
+  ensure (EVP_CipherInit_ex (self->context, NULL, NULL, NULL, nonce, 1)
+              && EVP_CipherUpdate (self->context, self->frame, &n, self->frame, FRAME)
+              && EVP_CipherFinal_ex (self->context, self->frame + FRAME, &n)
+              && EVP_CIPHER_CTX_ctrl (self->context, EVP_CTRL_AEAD_GET_TAG, 16, self->frame + FRAME),
+          "ChaCha20-Poly1305");
+}
+
 static void
 measure_seals (gint64 budget)
 {
-  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new ();
-  g_autofree guint8 *frame = g_malloc0 (FRAME + 16);
-  guint8 key[32] = { 1 }, nonce[12] = { 0 };
+  g_autofree Sealer *sealer = g_new0 (Sealer, 1);
   gint64 started, took = 0;
-  gsize bytes = 0;
-  int n;
 
-  ensure (EVP_CipherInit_ex (context, EVP_chacha20_poly1305 (), NULL, key, nonce, 1), "ChaCha20-Poly1305");
+  sealer_init (sealer);
   started = g_get_monotonic_time ();
-  for (guint64 counter = 0; took < budget; counter++)
+  while (took < budget)
     {
-      memcpy (nonce + 4, &counter, sizeof counter);
-      ensure (EVP_CipherInit_ex (context, NULL, NULL, NULL, nonce, 1)
-                  && EVP_CipherUpdate (context, frame, &n, frame, FRAME)
-                  && EVP_CipherFinal_ex (context, frame + FRAME, &n)
-                  && EVP_CIPHER_CTX_ctrl (context, EVP_CTRL_AEAD_GET_TAG, 16, frame + FRAME),
-              "ChaCha20-Poly1305");
-      bytes += FRAME;
+      sealer_seal (sealer);
       took = g_get_monotonic_time () - started;
     }
-  EVP_CIPHER_CTX_free (context);
-  result ("seal", bytes * 8 / 1000.0 / took);
+  EVP_CIPHER_CTX_free (sealer->context);
+  result ("seal", sealer->counter * FRAME * 8 / 1000.0 / took);
 }
 
-/* --- echo --- */
+/* --- over loopback --- */
 
-typedef struct
-{
-  guint8 signature[crypto_sign_BYTES];
-  guint8 text[BYTES];
-} Signed;
+typedef void (*Answer) (int fd, gpointer user_data);
 
-/* Both ends have the same key here, which costs the same. */
-static gboolean
-say (int fd, const Keys *keys, Signed *message)
-{
-  crypto_sign_detached (message->signature, NULL, message->text, BYTES, keys->identity);
-  return send (fd, message, sizeof *message, MSG_NOSIGNAL) == sizeof *message;
-}
-
-static gboolean
-hear (int fd, const Keys *keys, Signed *message)
-{
-  return recv (fd, message, sizeof *message, MSG_WAITALL) == sizeof *message
-         && crypto_sign_verify_detached (message->signature, message->text, BYTES, keys->public_key) == 0;
-}
-
-/* One end of a connection over loopback whose other end answers in a process of its own. */
+/* One end of a connection over loopback whose other end is served in a process of its own. */
 static int
-connect_to_echo (const Keys *keys, pid_t *child)
+connect_to (Answer answer, gpointer user_data, pid_t *child)
 {
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t len = sizeof address;
@@ -155,17 +159,96 @@ connect_to_echo (const Keys *keys, pid_t *child)
   if (*child == 0)
     {
       int accepted = accept (listener, NULL, NULL);
-      Signed message;
 
       close (fd);
       alarm (PATIENCE);
       setsockopt (accepted, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      while (hear (accepted, keys, &message) && say (accepted, keys, &message))
-        continue;
+      answer (accepted, user_data);
       _exit (0);
     }
   close (listener);
   return fd;
+}
+
+/* To its end, of which a byte tells. */
+static void
+drain (int fd, gpointer user_data)
+{
+  static guint8 buffer[256 * 1024];
+
+  while (recv (fd, buffer, sizeof buffer, 0) > 0)
+    ;
+  send (fd, buffer, 1, MSG_NOSIGNAL);
+}
+
+static void
+measure_stream (gint64 budget)
+{
+  g_autofree Sealer *sealer = g_new0 (Sealer, 1);
+  gint64 started, took = 0;
+  pid_t child;
+  int fd = connect_to (drain, NULL, &child);
+  char byte;
+
+  sealer_init (sealer);
+  started = g_get_monotonic_time ();
+  while (took < budget)
+    {
+      sealer_seal (sealer);
+      for (gsize sent = 0; sent < sizeof sealer->frame;)
+        {
+          ssize_t n = send (fd, sealer->frame + sent, sizeof sealer->frame - sent, MSG_NOSIGNAL);
+
+          ensure (n > 0, "Sending");
+          sent += n;
+        }
+      took = g_get_monotonic_time () - started;
+    }
+  shutdown (fd, SHUT_WR);
+  ensure (recv (fd, &byte, 1, 0) == 1, "Sending");
+  took = g_get_monotonic_time () - started;
+  close (fd);
+  waitpid (child, NULL, 0);
+  EVP_CIPHER_CTX_free (sealer->context);
+  result ("stream", sealer->counter * FRAME * 8 / 1000.0 / took);
+}
+
+/* --- echo --- */
+
+typedef struct
+{
+  guint8 text[BYTES];
+  guint8 signature[crypto_sign_BYTES];
+} Signed;
+
+/* @keys: NULL: nothing is signed. Both ends have the same here, which costs the same. */
+static gboolean
+say (int fd, const Keys *keys, Signed *message)
+{
+  gsize size = keys != NULL ? sizeof *message : BYTES;
+
+  if (keys != NULL)
+    crypto_sign_detached (message->signature, NULL, message->text, BYTES, keys->identity);
+  return send (fd, message, size, MSG_NOSIGNAL) == (ssize_t) size;
+}
+
+static gboolean
+hear (int fd, const Keys *keys, Signed *message)
+{
+  gsize size = keys != NULL ? sizeof *message : BYTES;
+
+  return recv (fd, message, size, MSG_WAITALL) == (ssize_t) size
+         && (keys == NULL
+             || crypto_sign_verify_detached (message->signature, message->text, BYTES, keys->public_key) == 0);
+}
+
+static void
+echo (int fd, gpointer keys)
+{
+  Signed message;
+
+  while (hear (fd, keys, &message) && say (fd, keys, &message))
+    continue;
 }
 
 static int
@@ -178,22 +261,19 @@ compare_times (gconstpointer a, gconstpointer b)
 }
 
 static void
-measure_echo (gint64 budget)
+measure_echo (gint64 budget, Keys *keys, const char *name)
 {
   g_autoptr(GArray) times = g_array_new (FALSE, FALSE, sizeof (gint64));
   Signed message = { 0 };
-  Keys keys;
   pid_t child;
-  int fd;
+  int fd = connect_to (echo, keys, &child);
 
-  make_keys (&keys);
-  fd = connect_to_echo (&keys, &child);
   for (gint64 sum = 0; sum < budget;)
     {
       gint64 asked = g_get_monotonic_time ();
       gint64 took;
 
-      ensure (say (fd, &keys, &message) && hear (fd, &keys, &message), "The echo");
+      ensure (say (fd, keys, &message) && hear (fd, keys, &message), "The echo");
       took = g_get_monotonic_time () - asked;
       g_array_append_val (times, took);
       sum += took;
@@ -201,25 +281,47 @@ measure_echo (gint64 budget)
   close (fd);
   waitpid (child, NULL, 0);
   g_array_sort (times, compare_times);
-  result ("publish-latency", g_array_index (times, gint64, times->len / 2));
+  result (name, g_array_index (times, gint64, times->len / 2));
+}
+
+static void
+measure_signed_echo (gint64 budget)
+{
+  Keys keys;
+
+  make_keys (&keys);
+  measure_echo (budget, &keys, "publish-latency");
+}
+
+static void
+measure_tcp_echo (gint64 budget)
+{
+  measure_echo (budget, NULL, "echo");
 }
 
 int
 main (int argc, char **argv)
 {
+  static const struct
+  {
+    const char *name;
+    void      (*measure) (gint64 budget);
+  } verbs[] = {
+    { "handshake", measure_handshakes },
+    { "seal", measure_seals },
+    { "stream", measure_stream },
+    { "tcp-echo", measure_tcp_echo },
+    { "echo", measure_signed_echo },
+  };
   gint64 budget = argc == 3 ? (gint64) (g_ascii_strtod (argv[2], NULL) * 1e6) : 0;
 
   alarm (PATIENCE);
-  if (budget > 0 && g_str_equal (argv[1], "handshake"))
-    measure_handshakes (budget);
-  else if (budget > 0 && g_str_equal (argv[1], "seal"))
-    measure_seals (budget);
-  else if (budget > 0 && g_str_equal (argv[1], "echo"))
-    measure_echo (budget);
-  else
-    {
-      g_printerr ("bench-bare handshake|seal|echo SECONDS\n");
-      return 1;
-    }
-  return 0;
+  for (guint i = 0; budget > 0 && i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (argv[1], verbs[i].name))
+      {
+        verbs[i].measure (budget);
+        return 0;
+      }
+  g_printerr ("bench-bare handshake|seal|stream|tcp-echo|echo SECONDS\n");
+  return 1;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "avi-peer-streams.h"
+
 #define MAX_SHOWN 256 /* bytes of a message that are printed as they are */
 
 typedef struct
@@ -236,6 +238,9 @@ obey (Node *self, const char *line, GError **error)
 
       return publish (self, first, data, error);
     }
+  else if (g_str_equal (verb, "perf") && strchr (text, ' ') != NULL)
+    peer_streams_perf (self->device, first, g_ascii_strtoull (text, NULL, 10),
+                       g_ascii_strtoull (strchr (text, ' '), NULL, 10));
   else if (g_str_equal (verb, "publish-size"))
     {
       g_autoptr(GBytes) data = bytes_of_x (text);
@@ -302,6 +307,7 @@ make_device (const Options *options, GError **error)
     avi_device_set_bootstrap_peers (device, (const char *const *) options->bootstrap);
   avi_device_set_enable_mdns (device, options->mdns);
   avi_device_set_enable_local (device, options->local);
+  peer_streams_serve (device);
   return g_steal_pointer (&device);
 }
 
