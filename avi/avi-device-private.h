@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of AviDevice share: avi-device.c is the object, avi-device-properties.c its
- * properties, avi-device-calls.c its calls, avi-device-events.c what it tells the program.
+ * What the files of AviDevice share: avi-device.c is the object, avi-device-settings.c its getters and
+ * setters, avi-device-properties.c the same as GObject's properties, avi-device-calls.c its life and
+ * its peers, avi-device-messages.c its topics, avi-device-events.c what it tells the program.
  */
 #pragma once
 
@@ -90,6 +91,10 @@ AviPeer         *avi_device_ensure_peer       (AviDevice *self, AviPeerInfo *inf
 /* NULL where it was cancelled. */
 AviSubscription *avi_device_find_subscription (AviDevice *self, AviInbox *inbox);
 void             avi_device_drop_subscription (AviDevice *self, AviSubscription *subscription);
+
+/* avi-device-settings.c: booleans, numbers and enums, all of 32 bits. Set only while the device is stopped. */
+guint    avi_device_get_number (AviDevice *self, const guint *field);
+void     avi_device_set_number (AviDevice *self, guint *field, guint value, guint id);
 
 /* avi-device-properties.c */
 #define AVI_DEVICE_DEFAULT_NAME "avi-node"
