@@ -95,12 +95,12 @@ void             avi_device_drop_subscription (AviDevice *self, AviSubscription 
 /* avi-device-settings.c: booleans, numbers and enums, all of 32 bits. Set only while the device is stopped. */
 guint    avi_device_get_number (AviDevice *self, const guint *field);
 void     avi_device_set_number (AviDevice *self, guint *field, guint value, guint id);
+void     avi_device_init_settings     (AviDevice *self);
+void     avi_device_finalize_settings (AviDevice *self);
 
 /* avi-device-properties.c */
 #define AVI_DEVICE_DEFAULT_NAME "avi-node"
 void     avi_device_class_install_properties (AviDeviceClass *klass);
-void     avi_device_init_properties     (AviDevice *self);
-void     avi_device_finalize_properties (AviDevice *self);
 
 /* avi-device-events.c: the source by which the core's events reach the program, one at a time and
  * in order. It holds no reference on the device. */

@@ -4,9 +4,6 @@
 #include "avi-device-private.h"
 #include "avi-enum-types.h"
 
-static const char *const default_listen_addresses[] = { "/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0", NULL };
-static const char *const no_addresses[] = { NULL };
-
 GParamSpec *avi_device_properties[AVI_DEVICE_N_PROPS];
 
 /* --- as properties --- */
@@ -373,27 +370,4 @@ avi_device_class_install_properties (AviDeviceClass *klass)
   avi_device_install_limits ();
   avi_device_install_readables ();
   g_object_class_install_properties (object_class, AVI_DEVICE_N_PROPS, avi_device_properties);
-}
-
-void
-avi_device_init_properties (AviDevice *self)
-{
-  self->node_name = g_strdup (AVI_DEVICE_DEFAULT_NAME);
-  self->identity = avi_identity_generate ();
-  self->listen_addresses = g_strdupv ((char **) default_listen_addresses);
-  self->bootstrap_peers = g_strdupv ((char **) no_addresses);
-  self->enable_mdns = TRUE;
-  self->enable_local = TRUE;
-  self->threaded = TRUE;
-  for (guint i = 0; i < AVI_DEVICE_N_LIMITS; i++)
-    self->limits[i] = G_PARAM_SPEC_UINT (avi_device_properties[AVI_DEVICE_FIRST_LIMIT + i])->default_value;
-}
-
-void
-avi_device_finalize_properties (AviDevice *self)
-{
-  g_object_unref (self->identity);
-  g_free (self->node_name);
-  g_strfreev (self->listen_addresses);
-  g_strfreev (self->bootstrap_peers);
 }

@@ -480,3 +480,28 @@ avi_device_get_peers (AviDevice *self)
 
   return G_LIST_MODEL (self->peers);
 }
+
+/* --- their life --- */
+
+void
+avi_device_init_settings (AviDevice *self)
+{
+  self->node_name = g_strdup (AVI_DEVICE_DEFAULT_NAME);
+  self->identity = avi_identity_generate ();
+  self->listen_addresses = g_strdupv ((char **) default_listen_addresses);
+  self->bootstrap_peers = g_strdupv ((char **) no_addresses);
+  self->enable_mdns = TRUE;
+  self->enable_local = TRUE;
+  self->threaded = TRUE;
+  for (guint i = 0; i < AVI_DEVICE_N_LIMITS; i++)
+    self->limits[i] = G_PARAM_SPEC_UINT (avi_device_properties[AVI_DEVICE_FIRST_LIMIT + i])->default_value;
+}
+
+void
+avi_device_finalize_settings (AviDevice *self)
+{
+  g_object_unref (self->identity);
+  g_free (self->node_name);
+  g_strfreev (self->listen_addresses);
+  g_strfreev (self->bootstrap_peers);
+}

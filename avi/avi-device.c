@@ -227,7 +227,7 @@ avi_device_finalize (GObject *object)
   g_hash_table_unref (self->subscriptions);
   g_hash_table_unref (self->handles);
   g_object_unref (self->peers);
-  avi_device_finalize_properties (self);
+  avi_device_finalize_settings (self);
   avi_core_unref (self->core);
   g_main_context_unref (self->context);
   avi_lock_clear (&self->lock);
@@ -242,7 +242,7 @@ avi_device_init (AviDevice *self)
   self->context = g_main_context_ref_thread_default ();
   self->source = avi_device_source_new (self);
   self->peers = g_list_store_new (AVI_TYPE_PEER);
-  avi_device_init_properties (self);
+  avi_device_init_settings (self);
   self->subscriptions = g_hash_table_new (NULL, NULL);
   self->handles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, avi_device_weak_ref_free);
   self->sweep_at = FIRST_SWEEP;
