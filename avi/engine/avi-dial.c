@@ -3,12 +3,13 @@
 
 #include "avi-dial.h"
 
-#include <gio/gio.h>
-
 #include "avi-error.h"
+#include "avi-lookup.h"
 
-/* Addresses that names may add to a dial. */
+/* Of a dial, those of names among them. */
 #define MAX_ADDRESSES 64
+/* Of a dial, with the names that names stand for: as go-libp2p's and js-libp2p's. */
+#define MAX_LOOKUPS 32
 
 typedef struct
 {
@@ -28,20 +29,12 @@ struct _AviDial
   GHashTable   *known;     /* of AviMultiaddr: all that there were, lest one is tried twice */
   GPtrArray    *waiting;   /* of AviMultiaddr, in order */
   GArray       *attempts;  /* of Attempt, under way */
-  guint         n_lookups;
-  GCancellable *cancellable; /* of the look-ups */
+  GPtrArray    *lookups;   /* of AviLookup, under way */
+  guint         n_looked_up;
+  guint         n_left_out; /* addresses beyond MAX_ADDRESSES */
   GString      *errors;
   AviError      code;      /* of the last failure */
 };
-
-/* A look-up outlives a dial that ended; it knows by its own cancellable. */
-typedef struct
-{
-  AviDial      *dial;
-  GCancellable *cancellable;
-  AviMultiaddr *address;
-  guint16       port;
-} Lookup;
 
 static void avi_dial_go_on (AviTimer *timer, gint64 now);
 
@@ -49,15 +42,9 @@ gboolean
 avi_dial_is_possible (const AviMultiaddr *address)
 {
   struct sockaddr_storage storage;
-  g_autofree char *name = NULL;
-  AviMultiaddrIter iter = { 0 };
   socklen_t len;
-  guint16 port;
-  int family;
 
-  if (avi_multiaddr_to_sockaddr (address, &storage, &len) || avi_multiaddr_get_host (address, &name, &port, &family))
-    return TRUE;
-  return avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_DNSADDR;
+  return avi_multiaddr_to_sockaddr (address, &storage, &len) || avi_lookup_is_needed (address);
 }
 
 static void
@@ -67,14 +54,42 @@ avi_dial_soon (AviDial *self,
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + after, avi_dial_go_on);
 }
 
+/* Of what begins now. */
+static gint64
+avi_dial_get_deadline (AviDial *self)
+{
+  return avi_loop_now (self->engine->loop) + self->engine->settings->dial_timeout;
+}
+
+/* FALSE: it is known to the dial already, or one too many. Whom a dial expects, it expects at every address. */
+static gboolean
+avi_dial_take (AviDial       *self,
+               AviMultiaddr  *address,
+               AviMultiaddr **taken)
+{
+  AviMultiaddr *bare = self->expected.len > 0 ? avi_multiaddr_without_peer (address) : avi_multiaddr_ref (address);
+
+  *taken = bare;
+  if (bare == NULL || g_hash_table_contains (self->known, bare))
+    return FALSE;
+  if (g_hash_table_size (self->known) >= MAX_ADDRESSES)
+    {
+      self->n_left_out++;
+      return FALSE;
+    }
+  return g_hash_table_add (self->known, avi_multiaddr_ref (bare));
+}
+
 /* @position: -1: last. */
 static void
 avi_dial_add_waiting (AviDial      *self,
                       AviMultiaddr *address,
                       gint          position)
 {
-  if (g_hash_table_size (self->known) < MAX_ADDRESSES && g_hash_table_add (self->known, avi_multiaddr_ref (address)))
-    g_ptr_array_insert (self->waiting, position, avi_multiaddr_ref (address));
+  g_autoptr(AviMultiaddr) taken = NULL;
+
+  if (avi_dial_take (self, address, &taken))
+    g_ptr_array_insert (self->waiting, position, avi_multiaddr_ref (taken));
 }
 
 AviDial *
@@ -99,7 +114,7 @@ avi_dial_new (AviEngine       *engine,
   for (guint i = 0; i < addresses->len; i++)
     avi_dial_add_waiting (self, g_ptr_array_index (addresses, i), -1);
   self->attempts = g_array_new (FALSE, FALSE, sizeof (Attempt));
-  self->cancellable = g_cancellable_new ();
+  self->lookups = g_ptr_array_new ();
   self->errors = g_string_new (NULL);
   self->code = AVI_ERROR_REFUSED;
   avi_core_count (engine->core, AVI_COUNT_DIALS, 1);
@@ -111,8 +126,9 @@ static void
 avi_dial_free (AviDial *self)
 {
   avi_loop_clear_timer (self->engine->loop, &self->timer);
-  g_cancellable_cancel (self->cancellable);
-  g_object_unref (self->cancellable);
+  for (guint i = 0; i < self->lookups->len; i++)
+    avi_lookup_cancel (g_ptr_array_index (self->lookups, i));
+  g_ptr_array_unref (self->lookups);
   g_hash_table_unref (self->known);
   g_ptr_array_unref (self->waiting);
   g_array_unref (self->attempts);
@@ -172,12 +188,26 @@ avi_dial_add_error (AviDial            *self,
     self->note (self->user_data, address, error);
 }
 
+static void
+avi_dial_add_failure (AviDial            *self,
+                      const AviMultiaddr *address,
+                      AviError            code,
+                      const char         *message)
+{
+  g_autoptr(GError) error = g_error_new_literal (AVI_ERROR, (gint) code, message);
+
+  avi_dial_add_error (self, address, error);
+}
+
 /* Nothing left to try: the answer is no. */
 static void
 avi_dial_give_up (AviDial *self)
 {
   g_autoptr(GError) error = NULL;
 
+  if (self->n_left_out > 0)
+    g_string_append_printf (self->errors, "; not tried: %u more addresses, a dial has %d at most", self->n_left_out,
+                            MAX_ADDRESSES);
   if (self->expected.len > 0)
     {
       g_autofree char *peer = avi_peer_id_to_string (&self->expected);
@@ -192,186 +222,101 @@ avi_dial_give_up (AviDial *self)
 
 /* --- names --- */
 
-static void
-avi_lookup_free (Lookup *self)
+static void avi_dial_look_up (AviDial *self, AviMultiaddr *address, gint64 deadline);
+
+/* Whom an address is to lead to. FALSE: whoever answers. */
+static gboolean
+avi_dial_get_wanted (AviDial            *self,
+                     const AviMultiaddr *address,
+                     AviPeerId          *out)
 {
-  g_object_unref (self->cancellable);
-  avi_multiaddr_unref (self->address);
-  g_free (self);
+  *out = self->expected;
+  return self->expected.len > 0 || avi_multiaddr_get_peer (address, out);
 }
 
-static Lookup *
-avi_lookup_new (AviDial      *dial,
-                AviMultiaddr *address,
-                guint16       port)
+/* TRUE where @address, which @name stands for, leads to who is wanted there: it ends in that peer's id
+ * (multiformats/multiaddr, DNSADDR). */
+static gboolean
+avi_dial_is_meant (AviDial            *self,
+                   const AviMultiaddr *name,
+                   const AviMultiaddr *address)
 {
-  Lookup *self = g_new0 (Lookup, 1);
-
-  self->dial = dial;
-  self->cancellable = g_object_ref (dial->cancellable);
-  self->address = avi_multiaddr_ref (address);
-  self->port = port;
-  dial->n_lookups++;
-  return self;
-}
-
-/* The dial that @lookup is for, its count put right, or NULL where it ended meanwhile. */
-static AviDial *
-avi_lookup_get_dial (Lookup *lookup)
-{
-  if (g_cancellable_is_cancelled (lookup->cancellable))
-    return NULL;
-  lookup->dial->n_lookups--;
-  return lookup->dial;
-}
-
-static void
-avi_dial_lookup_failed (AviDial      *self,
-                        AviMultiaddr *address,
-                        const char   *message)
-{
-  g_autoptr(GError) error = g_error_new_literal (AVI_ERROR, AVI_ERROR_NOT_FOUND, message);
-
-  avi_dial_add_error (self, address, error);
-}
-
-static void
-avi_dial_resolved (GObject      *source,
-                   GAsyncResult *result,
-                   gpointer      user_data)
-{
-  Lookup *lookup = user_data;
-  AviDial *self = avi_lookup_get_dial (lookup);
-  g_autoptr(GError) error = NULL;
-  GList *found = g_resolver_lookup_by_name_with_flags_finish (G_RESOLVER (source), result, &error);
-
-  if (self != NULL)
-    {
-      if (found == NULL)
-        avi_dial_lookup_failed (self, lookup->address, error->message);
-      for (GList *item = found; item != NULL; item = item->next)
-        {
-          g_autoptr(GSocketAddress) socket_address = g_inet_socket_address_new (item->data, lookup->port);
-          struct sockaddr_storage storage;
-
-          if (g_socket_address_to_native (socket_address, &storage, sizeof storage, NULL))
-            {
-              g_autoptr(AviMultiaddr) address = avi_multiaddr_from_sockaddr ((struct sockaddr *) &storage);
-
-              avi_dial_add_waiting (self, address, -1);
-            }
-        }
-      avi_dial_soon (self, 0);
-    }
-  g_resolver_free_addresses (found);
-  avi_lookup_free (lookup);
-}
-
-static void
-avi_dial_resolve (AviDial      *self,
-                  AviMultiaddr *address,
-                  const char   *name,
-                  guint16       port,
-                  int           family)
-{
-  g_autoptr(GResolver) resolver = g_resolver_get_default ();
-  GResolverNameLookupFlags flags = family == AF_INET    ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
-                                   : family == AF_INET6 ? G_RESOLVER_NAME_LOOKUP_FLAGS_IPV6_ONLY
-                                                        : G_RESOLVER_NAME_LOOKUP_FLAGS_DEFAULT;
-
-  g_resolver_lookup_by_name_with_flags_async (resolver, name, flags, self->cancellable, avi_dial_resolved,
-                                              avi_lookup_new (self, address, port));
-}
-
-/* TXT records of _dnsaddr.NAME with dnsaddr=MULTIADDR (specs/addressing). Those for another peer
- * than the one expected are passed over, and nested names are not followed. */
-static void
-avi_dial_take_dnsaddr (AviDial    *self,
-                       const char *text)
-{
-  g_autoptr(AviMultiaddr) address = NULL;
-  struct sockaddr_storage storage;
-  AviPeerId peer;
-  socklen_t len;
-
-  if (!g_str_has_prefix (text, "dnsaddr="))
-    return;
-  address = avi_multiaddr_parse (text + strlen ("dnsaddr="), NULL);
-  if (address == NULL || !avi_multiaddr_to_sockaddr (address, &storage, &len))
-    return;
-  if (self->expected.len == 0 || !avi_multiaddr_get_peer (address, &peer) || avi_peer_id_equal (&peer, &self->expected))
-    avi_dial_add_waiting (self, address, -1);
-}
-
-static void
-avi_dial_dnsaddr_resolved (GObject      *source,
-                           GAsyncResult *result,
-                           gpointer      user_data)
-{
-  Lookup *lookup = user_data;
-  AviDial *self = avi_lookup_get_dial (lookup);
-  g_autoptr(GError) error = NULL;
-  GList *records = g_resolver_lookup_records_finish (G_RESOLVER (source), result, &error);
-
-  if (self != NULL)
-    {
-      guint before = self->waiting->len;
-
-      for (GList *item = records; item != NULL; item = item->next)
-        {
-          g_autofree const char **strings = NULL;
-
-          g_variant_get_child (item->data, 0, "^a&s", &strings);
-          for (guint i = 0; strings[i] != NULL; i++)
-            avi_dial_take_dnsaddr (self, strings[i]);
-        }
-      if (self->waiting->len == before)
-        avi_dial_lookup_failed (self, lookup->address,
-                                error != NULL ? error->message : "its TXT records hold no address for this peer");
-      avi_dial_soon (self, 0);
-    }
-  g_list_free_full (records, (GDestroyNotify) g_variant_unref);
-  avi_lookup_free (lookup);
-}
-
-static void
-avi_dial_resolve_dnsaddr (AviDial      *self,
-                          AviMultiaddr *address)
-{
-  g_autoptr(GResolver) resolver = g_resolver_get_default ();
-  g_autofree char *name = NULL;
   AviMultiaddrIter iter = { 0 };
+  AviPeerId wanted, peer;
 
-  avi_multiaddr_next (address, &iter);
-  name = g_strdup_printf ("_dnsaddr.%.*s", (int) iter.value.len, (const char *) iter.value.data);
-  g_resolver_lookup_records_async (resolver, name, G_RESOLVER_RECORD_TXT, self->cancellable, avi_dial_dnsaddr_resolved,
-                                   avi_lookup_new (self, address, 0));
+  if (!avi_dial_is_possible (address))
+    return FALSE;
+  /* Other names know nothing of peers. */
+  if (!avi_multiaddr_next (name, &iter) || iter.protocol != AVI_MULTIADDR_DNSADDR)
+    return TRUE;
+  return !avi_dial_get_wanted (self, name, &wanted)
+         || (avi_multiaddr_get_peer (address, &peer) && avi_peer_id_equal (&peer, &wanted));
+}
+
+/* Names that a name stands for are looked up at once, in what is left of its time. FALSE: nothing new. */
+static gboolean
+avi_dial_take_found (AviDial      *self,
+                     AviMultiaddr *address,
+                     gint64        deadline)
+{
+  g_autoptr(AviMultiaddr) taken = NULL;
+
+  if (!avi_dial_take (self, address, &taken))
+    return FALSE;
+  if (avi_lookup_is_needed (taken))
+    avi_dial_look_up (self, taken, deadline);
+  else
+    g_ptr_array_add (self->waiting, g_steal_pointer (&taken));
+  return TRUE;
+}
+
+static void
+avi_dial_looked_up (gpointer      user_data,
+                    AviLookup    *lookup,
+                    GPtrArray    *found,
+                    const GError *error)
+{
+  AviDial *self = user_data;
+  AviMultiaddr *name = avi_lookup_get_address (lookup);
+  gboolean any = FALSE, any_new = FALSE;
+
+  g_ptr_array_remove_fast (self->lookups, lookup);
+  for (guint i = 0; found != NULL && i < found->len; i++)
+    {
+      AviMultiaddr *address = g_ptr_array_index (found, i);
+
+      if (!avi_dial_is_meant (self, name, address))
+        continue;
+      any = TRUE;
+      any_new |= avi_dial_take_found (self, address, avi_lookup_get_deadline (lookup));
+    }
+  if (error != NULL)
+    avi_dial_add_error (self, name, error);
+  else if (!any)
+    avi_dial_add_failure (self, name, AVI_ERROR_NOT_FOUND,
+                          self->expected.len > 0 ? "its TXT records hold no address of this peer over TCP"
+                                                 : "its TXT records hold no address over TCP");
+  else if (!any_new)
+    avi_dial_add_failure (self, name, AVI_ERROR_NOT_FOUND, "it leads to nothing that was not known already");
+  avi_dial_soon (self, 0);
+}
+
+static void
+avi_dial_look_up (AviDial      *self,
+                  AviMultiaddr *address,
+                  gint64        deadline)
+{
+  if (self->n_looked_up == MAX_LOOKUPS)
+    {
+      avi_dial_add_failure (self, address, AVI_ERROR_LIMIT,
+                            "not looked up: a dial asks for " G_STRINGIFY (MAX_LOOKUPS) " names at most");
+      return;
+    }
+  self->n_looked_up++;
+  g_ptr_array_add (self->lookups, avi_lookup_new (self->engine->loop, address, deadline, avi_dial_looked_up, self));
 }
 
 /* --- attempts --- */
-
-/* TRUE where the address is being looked up, and stands for others. */
-static gboolean
-avi_dial_look_up (AviDial      *self,
-                  AviMultiaddr *address)
-{
-  AviMultiaddrIter iter = { 0 };
-  g_autofree char *name = NULL;
-  guint16 port;
-  int family;
-
-  if (avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_DNSADDR)
-    {
-      avi_dial_resolve_dnsaddr (self, address);
-      return TRUE;
-    }
-  if (avi_multiaddr_get_host (address, &name, &port, &family))
-    {
-      avi_dial_resolve (self, address, name, port, family);
-      return TRUE;
-    }
-  return FALSE;
-}
 
 /* FALSE where it failed at once. */
 static gboolean
@@ -379,13 +324,15 @@ avi_dial_try (AviDial      *self,
               AviMultiaddr *address)
 {
   g_autoptr(AviMultiaddr) bare = avi_multiaddr_without_peer (address);
-  gint64 deadline = avi_loop_now (self->engine->loop) + self->engine->settings->dial_timeout;
+  gint64 deadline = avi_dial_get_deadline (self);
   g_autoptr(GError) error = NULL;
   Attempt attempt = { .address = bare };
+  AviPeerId wanted;
 
   if (bare == NULL)
     return FALSE;
-  attempt.connection = avi_connection_dial (self->engine, bare, self->expected.len > 0 ? &self->expected : NULL, self,
+  attempt.connection = avi_connection_dial (self->engine, bare,
+                                            avi_dial_get_wanted (self, address, &wanted) ? &wanted : NULL, self,
                                             deadline, &error);
   if (attempt.connection == NULL)
     {
@@ -414,14 +361,16 @@ avi_dial_go_on (AviTimer *timer,
           return;
         }
       address = g_ptr_array_steal_index (self->waiting, 0);
-      if (!avi_dial_look_up (self, address) && avi_dial_try (self, address))
+      if (avi_lookup_is_needed (address))
+        avi_dial_look_up (self, address, avi_dial_get_deadline (self));
+      else if (avi_dial_try (self, address))
         {
           if (self->waiting->len > 0)
             avi_dial_soon (self, AVI_DIAL_STAGGER);
           return;
         }
     }
-  if (self->attempts->len == 0 && self->n_lookups == 0)
+  if (self->attempts->len == 0 && self->lookups->len == 0)
     avi_dial_give_up (self);
 }
 

@@ -2,8 +2,9 @@
  *
  * AviDial: reaching one peer over several addresses in staggered parallel (RFC 8305): a next
  * attempt begins 250 ms after the one before it, or as soon as that has failed; the first whose
- * handshake is done wins, the others are closed. Names are looked up by GResolver. Each attempt is
- * bounded by dial-timeout. The error of a dial that failed lists every address with its cause.
+ * handshake is done wins, the others are closed. Names are looked up (AviLookup), and what names they
+ * lead to: 64 addresses and 32 names in all. Each attempt is bounded by dial-timeout, and so is a name
+ * with all the names behind it. The error of a dial that failed lists every address with its cause.
  */
 #pragma once
 
