@@ -6,6 +6,7 @@
 
 #include "discovery/avi-mdns-cache.h"
 #include "discovery/avi-mdns-link.h"
+#include "discovery/avi-mdns-quiet.h"
 #include "discovery/avi-mdns.h"
 
 G_BEGIN_DECLS
@@ -32,8 +33,8 @@ typedef struct
   GPtrArray      *addresses;
   AviMdnsRecords *records;  /* NULL: nothing to announce */
   AviMdnsSide     sides[2]; /* IPv4, IPv6 */
-  gboolean        heard;    /* another host */
-  gboolean        tell;     /* and that is news */
+  AviMdnsQuiet    quiet;
+  gboolean        tell;     /* what `quiet` says of it is news */
 } AviMdnsInterface;
 
 /* An answer to one host. */

@@ -479,8 +479,8 @@ avi_mdns_receive (AviMdns             *self,
     return TRUE;
   if (!avi_mdns_check (packet->bytes, error))
     return FALSE;
-  if (!packet->own && !interface->heard)
-    interface->heard = interface->tell = TRUE;
+  if (!packet->own && avi_mdns_quiet_heard (&interface->quiet, now))
+    interface->tell = TRUE;
 
   avi_mdns_read_again (&reader, packet->bytes);
   if ((reader.flags & (AVI_DNS_OPCODE_MASK | AVI_DNS_RCODE_MASK)) != 0) /* RFC 6762, sections 18.3, 18.11 */

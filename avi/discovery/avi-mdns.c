@@ -243,6 +243,7 @@ avi_mdns_put_query (AviMdns          *self,
                     AviMdnsSide      *side,
                     gint64            now)
 {
+  AviMdnsList list = avi_mdns_quiet_get_list (&interface->quiet, now);
   AviDnsWriter dns;
   AviDnsName name;
   AviSpan label;
@@ -256,6 +257,10 @@ avi_mdns_put_query (AviMdns          *self,
     avi_dns_writer_question (&dns, &side->wanted[i], AVI_DNS_TYPE_TXT, AVI_DNS_CLASS_IN, FALSE);
   side->n_wanted = 0;
 
+  if (list == AVI_MDNS_LIST_NONE)
+    return;
+  if (list == AVI_MDNS_LIST_BUT_ONE)
+    avi_mdns_cache_next_known (self->cache, interface->ifindex, now, &cursor, &label, &ttl);
   /* As many as one packet takes, the freshest; the others will be told again, which does no harm. */
   while (avi_mdns_cache_next_known (self->cache, interface->ifindex, now, &cursor, &label, &ttl))
     {
@@ -394,6 +399,26 @@ avi_mdns_transmit (AviMdns       *self,
 
 /* --- time and events --- */
 
+static gboolean
+avi_mdns_interface_is_up (const AviMdnsInterface *interface)
+{
+  return interface->sides[0].link.up || interface->sides[1].link.up;
+}
+
+static void
+avi_mdns_tick_quiet (AviMdnsInterface *interface,
+                     gint64            now)
+{
+  AviMdnsQuietAction action = AVI_MDNS_QUIET_NOTHING;
+
+  if (avi_mdns_interface_is_up (interface))
+    action = avi_mdns_quiet_next (&interface->quiet, now);
+  if (action == AVI_MDNS_QUIET_ASK)
+    avi_mdns_query_interface (interface, now, 0, FALSE);
+  if (action == AVI_MDNS_QUIET_TELL)
+    interface->tell = TRUE;
+}
+
 void
 avi_mdns_tick (AviMdns *self,
                gint64   now)
@@ -409,6 +434,8 @@ avi_mdns_tick (AviMdns *self,
         avi_mdns_query_interface (interface, now + avi_random_below (self->random, REFRESH_JITTER), REFRESH_SPACING,
                                   FALSE);
     }
+  for (guint i = 0; i < self->interfaces->len; i++)
+    avi_mdns_tick_quiet (g_ptr_array_index (self->interfaces, i), now);
 }
 
 gint64
@@ -422,6 +449,8 @@ avi_mdns_deadline (AviMdns *self)
 
       for (guint j = 0; j < G_N_ELEMENTS (interface->sides); j++)
         deadline = MIN (deadline, avi_mdns_link_get_deadline (&interface->sides[j].link));
+      if (avi_mdns_interface_is_up (interface))
+        deadline = MIN (deadline, avi_mdns_quiet_get_deadline (&interface->quiet));
     }
   for (guint i = 0; i < self->unicasts->len; i++)
     deadline = MIN (deadline, g_array_index (self->unicasts, AviMdnsUnicast, i).due);
@@ -439,7 +468,8 @@ avi_mdns_next (AviMdns      *self,
       if (!interface->tell)
         continue;
       interface->tell = FALSE;
-      *event = (AviMdnsEvent) { .type = AVI_MDNS_EVENT_FOREIGN, .ifindex = interface->ifindex };
+      *event = (AviMdnsEvent) { .type = interface->quiet.quiet ? AVI_MDNS_EVENT_QUIET : AVI_MDNS_EVENT_FOREIGN,
+                               .ifindex = interface->ifindex };
       return TRUE;
     }
   return avi_mdns_cache_next_event (self->cache, event);

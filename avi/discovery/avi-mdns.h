@@ -20,6 +20,10 @@ G_BEGIN_DECLS
 #define AVI_MDNS_SERVICE      "_p2p._udp.local"
 #define AVI_MDNS_MAX_PACKET   9000 /* bytes, RFC 6762 section 17 */
 #define AVI_MDNS_MAX_SENT     1452 /* bytes of a packet of ours: one frame of Ethernet, IPv6 and UDP taken off */
+#define AVI_MDNS_QUIET_TIME                                                                                            \
+ (600 * G_USEC_PER_SEC)                              /* without a packet of another host: then all are asked. In peace
+                                                      somebody asks every 375 s at the latest, not always another */
+#define AVI_MDNS_ANSWER_TIME (10 * G_USEC_PER_SEC)  /* and if none answers within, that is told */
 #define AVI_MDNS_MAX_PEERS    1024 /* remembered */
 #define AVI_MDNS_MAX_ADDRESSES  16 /* of a peer */
 
@@ -41,7 +45,8 @@ typedef enum
   AVI_MDNS_EVENT_FOUND,  /* peer has these addresses (of AviMultiaddr, without /p2p/; all that are known, the
                             newest first): something changed, or it was heard again (told once a second at most) */
   AVI_MDNS_EVENT_GONE,   /* peer withdrew itself, or its records expired */
-  AVI_MDNS_EVENT_FOREIGN /* the first packet of another host on ifindex */
+  AVI_MDNS_EVENT_FOREIGN, /* the first packet of another host on ifindex, ever or after QUIET */
+  AVI_MDNS_EVENT_QUIET    /* none since AVI_MDNS_QUIET_TIME, and none that answered when all were asked */
 } AviMdnsEventType;
 
 typedef struct

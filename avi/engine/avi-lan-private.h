@@ -28,6 +28,7 @@ typedef struct
   int           send_error;  /* errno of the last packet that could not be sent; 0 */
   gint64        since;       /* when it came up */
   gboolean      heard;       /* another host */
+  gboolean      quiet;       /* but not lately, though all were asked */
   gboolean      seen;        /* in the pass over the interfaces under way */
 } AviLanLink;
 

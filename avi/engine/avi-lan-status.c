@@ -39,6 +39,13 @@ link_is_silent (const AviLanLink *link,
 }
 
 static gboolean
+link_is_quiet (const AviLanLink *link,
+               gint64            now)
+{
+  return link_is_open (link) && link->quiet;
+}
+
+static gboolean
 link_works (const AviLanLink *link,
             gint64            now)
 {
@@ -112,6 +119,7 @@ add_problems (AviLan  *self,
 {
   g_autofree char *taken = list_links (self, link_has_port_taken, now);
   g_autofree char *silent = list_links (self, link_is_silent, now);
+  g_autofree char *quiet = list_links (self, link_is_quiet, now);
 
   if (taken != NULL)
     add (text, "UDP port %u is taken on %s by a program that does not share it: stop it, or make it share the port",
@@ -120,6 +128,11 @@ add_problems (AviLan  *self,
     add (text, "no mDNS of any other host heard on %s for %d s: an access point may keep its clients apart, or a "
                "firewall may block UDP port %u; else give one node the address of another, that is enough",
          silent, (int) (AVI_LAN_SILENCE / G_USEC_PER_SEC), AVI_MDNS_PORT);
+  if (quiet != NULL)
+    add (text,
+         "no mDNS of any other host heard on %s for %d min, though all were asked, and there was some before: "
+         "nobody else may be left there, or an access point or a firewall lets multicast to UDP port %u pass no more",
+         quiet, (int) (AVI_MDNS_QUIET_TIME / (60 * G_USEC_PER_SEC)), AVI_MDNS_PORT);
   for (guint i = 0; i < self->links->len; i++)
     {
       AviLanLink *link = g_ptr_array_index (self->links, i);

@@ -173,8 +173,12 @@ avi_lan_tell_events (AviLan *self)
           avi_lan_gone (self, &event.peer, AVI_LAN_OWN_MDNS);
           break;
         case AVI_MDNS_EVENT_FOREIGN:
+        case AVI_MDNS_EVENT_QUIET:
           if ((link = avi_lan_find_link (self, event.ifindex)) != NULL)
-            link->heard = TRUE;
+            {
+              link->heard = TRUE;
+              link->quiet = event.type == AVI_MDNS_EVENT_QUIET;
+            }
           break;
         default:
           g_assert_not_reached ();

@@ -112,7 +112,7 @@ node_up (Node *node, gint64 now)
   avi_mdns_set_interface (node->mdns, IFINDEX, TRUE, FALSE, addresses, now);
 }
 
-/* "found PEER ADDRESS ADDRESS", "gone PEER", "foreign". */
+/* "found PEER ADDRESS ADDRESS", "gone PEER", "foreign", "quiet". */
 static void
 node_take_events (Node *node)
 {
@@ -120,12 +120,15 @@ node_take_events (Node *node)
 
   while (avi_mdns_next (node->mdns, &event))
     {
-      g_autofree char *peer = event.type == AVI_MDNS_EVENT_FOREIGN ? NULL : avi_peer_id_to_string (&event.peer);
+      gboolean of_peer = event.type == AVI_MDNS_EVENT_FOUND || event.type == AVI_MDNS_EVENT_GONE;
+      g_autofree char *peer = of_peer ? avi_peer_id_to_string (&event.peer) : NULL;
       GString *text = g_string_new (NULL);
 
       g_assert_cmpuint (event.ifindex, ==, IFINDEX);
       if (event.type == AVI_MDNS_EVENT_FOREIGN)
         g_string_append (text, "foreign");
+      else if (event.type == AVI_MDNS_EVENT_QUIET)
+        g_string_append (text, "quiet");
       else
         g_string_append_printf (text, "%s %s", event.type == AVI_MDNS_EVENT_GONE ? "gone" : "found", peer);
       for (guint i = 0; event.addresses != NULL && i < event.addresses->len; i++)
