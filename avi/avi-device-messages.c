@@ -60,6 +60,10 @@ avi_device_subscribe (AviDevice  *self,
  * Sends a message to all devices that subscribe to the topic. Returns at once. That nobody
  * subscribes is no error: [method@Avi.Device.wait_for_subscribers] waits for somebody to.
  *
+ * Some peers take less than 1 MiB: the limit of AVI nodes of the first kind counts in topic, author and
+ * signature. A message that is too large for a peer is not sent to it, which is counted as `sends-dropped`; where
+ * it is for all that subscribe, [method@Avi.Device.publish_async] fails with %AVI_ERROR_LIMIT.
+ *
  * Fails with %AVI_ERROR_LIMIT where the message is too large, or more waits to be sent than
  * may ([method@Avi.Device.publish_async] waits for room instead); with %AVI_ERROR_NOT_RUNNING, or
  * with %AVI_ERROR_INVALID_ARGUMENT where the topic is malformed.

@@ -17,6 +17,7 @@ struct _AviPubsub
   GPtrArray    *waiters; /* of Waiter */
   GQueue        publishing; /* of AviCommand: published by the program, not with the router yet */
   gsize         n_unsent;   /* bytes of messages that the router has, and no stream */
+  guint64       n_size_drops; /* as last logged */
   gint64        full_until; /* G_MININT64: there is room; else nothing more goes to the router before */
   AviTimer      timer;
 };
@@ -30,6 +31,8 @@ typedef struct
   GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
   gint64         held_since; /* monotonic */
   guint          n_renewals; /* streams on this connection before this one */
+  guint64        n_bytes;    /* given to the stream */
+  guint64        large_end;  /* n_bytes at the end of the last RPC of more than AVI_GOSSIPSUB_MAX_OLD_RPC; 0: none */
 } AviPubsubOutput;
 
 /* Tells what the router has to tell. */

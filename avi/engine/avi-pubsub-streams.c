@@ -12,6 +12,10 @@
 #define MAX_RENEWALS 3
 /* And then the connection ends, for the swarm to dial again; not at once, lest it be done all the time. */
 #define RENEWAL_PAUSE (10 * G_USEC_PER_SEC)
+/* Bytes that the length in front of an RPC has at most. */
+#define MAX_LEN_LEN 4
+/* What a peer has not read of a stream is no more than the largest window that implementations give. */
+#define MAX_UNREAD (16 * 1024 * 1024)
 /* In place of a count of renewals: the peer does not speak the protocol. */
 #define REFUSED (MAX_RENEWALS + 1)
 
@@ -28,15 +32,35 @@ typedef struct
 
 static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
 static void avi_pubsub_renew (AviPubsub *self, AviPeerEntry *entry, guint n_renewals);
+static void avi_pubsub_limit (AviPubsub *self, AviPeerEntry *entry, const char *why);
 
 /* --- our stream to a peer --- */
+
+static void
+avi_output_note (Output *self,
+                 GBytes *rpc)
+{
+  self->n_bytes += g_bytes_get_size (rpc);
+  if (g_bytes_get_size (rpc) > AVI_GOSSIPSUB_MAX_OLD_RPC + MAX_LEN_LEN)
+    self->large_end = self->n_bytes;
+}
+
+/* Where a stream ends with a large RPC among what the peer may not have read yet, that is why, most likely. */
+static gboolean
+avi_output_was_too_large (const Output *self)
+{
+  return self->large_end > 0 && self->n_bytes - self->large_end < MAX_UNREAD;
+}
 
 void
 avi_pubsub_output_send (AviPubsubOutput *self,
                         GBytes          *rpc)
 {
   if (avi_stream_send (&self->owner, rpc))
-    return;
+    {
+      avi_output_note (self, rpc);
+      return;
+    }
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
   self->held_since = avi_loop_now (self->pubsub->engine->loop);
@@ -87,6 +111,8 @@ avi_output_gone (AviStreamOwner *owner,
     {
       g_hash_table_remove (pubsub->outputs, &self->peer);
       /* With the whole connection gone the swarm says what follows: another connection, or detach. */
+      if (owner->connection->state == AVI_CONNECTION_OPEN && avi_output_was_too_large (self))
+        avi_pubsub_limit (pubsub, owner->connection->entry, "it ended our stream at one");
       if (owner->connection->state == AVI_CONNECTION_OPEN)
         avi_pubsub_renew (pubsub, owner->connection->entry, refused ? REFUSED : self->n_renewals);
     }
@@ -258,14 +284,29 @@ avi_pubsub_forget (AviPubsub    *self,
   avi_gossipsub_remove_peer (self->router, &entry->id, avi_loop_now (self->engine->loop));
 }
 
-/* By whose rule the peer names messages: nodes of Avi say their name as their agent. Those without a
- * boot id are the deployed ones, on rust-libp2p. */
+/* A node of Avi without a boot id is one of those in the field, on rust-libp2p. */
+static gboolean
+avi_pubsub_is_old (AviPeerEntry *entry)
+{
+  return entry->is_avi && !entry->main->info.has_boot_id;
+}
+
+static void
+avi_pubsub_limit (AviPubsub    *self,
+                  AviPeerEntry *entry,
+                  const char   *why)
+{
+  avi_engine_log (&entry->id, NULL, "pub/sub: gets no RPC of more than %d bytes: %s", AVI_GOSSIPSUB_MAX_OLD_RPC, why);
+  avi_gossipsub_limit_peer (self->router, &entry->id, AVI_GOSSIPSUB_MAX_OLD_RPC);
+}
+
+/* By whose rule the peer names messages: nodes of Avi say their name as their agent. */
 static const char *
 avi_pubsub_guess_family (AviPeerEntry *entry)
 {
   if (!entry->is_avi)
     return entry->agent;
-  return entry->main->info.has_boot_id ? "avi" : "rust-libp2p";
+  return avi_pubsub_is_old (entry) ? "rust-libp2p" : "avi";
 }
 
 /* What the peer said before it was attached is heard now. */
@@ -318,6 +359,8 @@ avi_pubsub_open (AviPubsub    *self,
   g_hash_table_insert (self->outputs, &output->peer, output);
   if (!moved || !avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
     avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], avi_pubsub_guess_family (entry), now);
+  if (avi_pubsub_is_old (entry))
+    avi_pubsub_limit (self, entry, "it is of the old kind");
   avi_pubsub_release_inputs (entry);
 }
 

@@ -94,7 +94,11 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_RECOVERED, statistics.iwant_recovered);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNWANTED, statistics.unwanted);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNVERIFIED, statistics.verify_drops);
-  avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops);
+  avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops + statistics.size_drops);
+  if (statistics.size_drops > self->n_size_drops)
+    avi_engine_log (NULL, NULL, "pub/sub: not sent, since the peer takes none so large: %" G_GUINT64_FORMAT " messages",
+                    statistics.size_drops - self->n_size_drops);
+  self->n_size_drops = statistics.size_drops;
   avi_core_set_count (core, AVI_COUNT_GOSSIP_LIMITED, statistics.limit_drops);
   avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
 }

@@ -104,6 +104,8 @@ avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsu
 
   for (guint i = 0; i < n; i++)
     {
+      if (!avi_gossipsub_peer_takes (peer, messages->pdata[i]))
+        continue;
       avi_gossip_message_write_id (messages->pdata[i], peer->id_form, id);
       if (ids->len > 0 && ids->len + avi_rpc_get_field_len (id->len) > room)
         avi_gossipsub_send_ihave (self, peer, topic, ids);

@@ -106,6 +106,18 @@ avi_gossipsub_set_agent (AviGossipsub *self, const AviPeerId *id, const char *ag
 }
 
 void
+avi_gossipsub_limit_peer (AviGossipsub *self, const AviPeerId *id, gsize max_rpc)
+{
+  AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);
+
+  if (peer == NULL)
+    return;
+  peer->max_rpc = max_rpc;
+  self->statistics.size_drops += avi_rpc_queue_drop_larger (&peer->queue, max_rpc);
+  avi_gossipsub_send (self, peer);
+}
+
+void
 avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
 {
   AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);

@@ -220,6 +220,31 @@ avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMess
   return n;
 }
 
+/* FALSE: some subscribe, and to each it is too large. */
+static gboolean
+avi_gossipsub_check_takers (AviGossipsub *self, AviGossipsubTopic *topic, const AviGossipMessage *message,
+                            GError **error)
+{
+  gsize most = 0;
+
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+
+      if (member->subscribed && avi_gossipsub_peer_takes (member->peer, message))
+        return TRUE;
+      if (member->subscribed)
+        most = MAX (most, member->peer->max_rpc);
+    }
+  self->statistics.size_drops += topic->n_subscribers;
+  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+               "A message of %" G_GSIZE_FORMAT
+               " bytes is too large for all that subscribe to “%s”: with its author and "
+               "signature it has %" G_GSIZE_FORMAT " bytes, and they take %" G_GSIZE_FORMAT " at most",
+               message->fields.data.len, topic->name, message->entry.len, most);
+  return FALSE;
+}
+
 gint
 avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint64 now, GError **error)
 {
@@ -246,6 +271,8 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
     }
 
   message = avi_gossipsub_make_message (self, name, data);
+  if (!avi_gossipsub_check_takers (self, topic, message, error))
+    return -1;
   avi_seen_cache_add (self->seen, message->id, now);
   avi_message_cache_put (self->cache, message);
   if (!topic->subscribed)

@@ -44,6 +44,9 @@ struct _AviGossipsubPeer
   guint                ids_asked_of_it;
   guint                ids_asked_by_it;
 
+  /* Bytes of an RPC that it takes; G_MAXSIZE: all that we send. */
+  gsize                max_rpc;
+
   AviRpcQueue          queue;
   /* In the router's list of peers that have something to send and are ready; data: the peer. */
   GList                sending;
@@ -65,6 +68,13 @@ static inline gboolean
 avi_gossipsub_peer_has_mesh (const AviGossipsubPeer *self)
 {
   return self->kind >= AVI_GOSSIPSUB_PEER_MESH_1_0;
+}
+
+/* It takes an RPC with this message. */
+static inline gboolean
+avi_gossipsub_peer_takes (const AviGossipsubPeer *self, const AviGossipMessage *message)
+{
+  return message->entry.len <= self->max_rpc;
 }
 
 G_END_DECLS

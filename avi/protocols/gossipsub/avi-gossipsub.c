@@ -195,6 +195,11 @@ avi_gossipsub_send (AviGossipsub *self, AviGossipsubPeer *peer)
 gboolean
 avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
 {
+  if (!avi_gossipsub_peer_takes (peer, message))
+    {
+      self->statistics.size_drops++;
+      return FALSE;
+    }
   if (!avi_rpc_queue_message (&peer->queue, message, &self->statistics.queue_drops))
     {
       self->statistics.queue_drops++;

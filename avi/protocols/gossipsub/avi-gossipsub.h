@@ -26,6 +26,7 @@ G_BEGIN_DECLS
 
 #define AVI_GOSSIPSUB_MAX_MESSAGE  (1024 * 1024)        /* bytes of data */
 #define AVI_GOSSIPSUB_MAX_RPC      (1024 * 1024 + 64 * 1024) /* of an RPC that is taken */
+#define AVI_GOSSIPSUB_MAX_OLD_RPC  (1024 * 1024)        /* of one that the AVI nodes in the field take */
 #define AVI_GOSSIPSUB_MAX_TOPIC    1024                 /* bytes of a topic's name */
 #define AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS 1024            /* topics that we subscribe to */
 
@@ -78,6 +79,7 @@ typedef struct
   guint64 unwanted;        /* dropped: on a topic that we do not subscribe to */
   guint64 verify_drops;    /* dropped: too many signatures being checked; gossip may bring them again */
   guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue */
+  guint64 size_drops;      /* messages not sent to a peer that takes none so large */
   guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
   guint64 iwant_recovered; /* messages that came by IWANT */
   guint64 broken_promises; /* messages that were announced and asked for and did not come */
@@ -121,13 +123,17 @@ void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, g
 /* The peer's stream takes RPCs (as after add_peer), or does not for now. */
 void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, gboolean ready);
 
+/* The peer ends our stream at an RPC of more than @max_rpc bytes, its length not counted: for the rest of its
+ * stay it gets no message that makes a larger one, nor is it told of one. */
+void     avi_gossipsub_limit_peer  (AviGossipsub *self, const AviPeerId *peer, gsize max_rpc);
+
 /* FALSE with AVI_ERROR_INVALID_ARGUMENT where @topic is no name for a topic. */
 gboolean avi_gossipsub_check_topic (const char *topic, GError **error);
 /* FALSE: no name for a topic, or AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS are held. */
 gboolean avi_gossipsub_subscribe   (AviGossipsub *self, const char *topic, gint64 now);
 void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint64 now);
 /* To every peer known to subscribe. Returns for how many it was queued, 0 being no error; -1 with
- * AVI_ERROR_LIMIT (too large) or AVI_ERROR_INVALID_ARGUMENT (topic). */
+ * AVI_ERROR_LIMIT (too large, for all or for each that subscribes) or AVI_ERROR_INVALID_ARGUMENT (topic). */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
 /* Of the message published last. */
 guint64  avi_gossipsub_get_seqno   (AviGossipsub *self);

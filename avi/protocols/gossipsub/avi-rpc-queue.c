@@ -131,6 +131,25 @@ avi_rpc_queue_message (AviRpcQueue *self, AviGossipMessage *message, guint64 *dr
   return TRUE;
 }
 
+guint
+avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max)
+{
+  guint n = 0;
+
+  for (guint i = self->messages->len; i > self->first_message; i--)
+    {
+      AviGossipMessage *message = self->messages->pdata[i - 1];
+
+      if (message->entry.len <= max)
+        continue;
+      self->bytes -= avi_gossip_message_get_cost (message);
+      g_ptr_array_remove_index (self->messages, i - 1);
+      avi_gossip_message_unref (message);
+      n++;
+    }
+  return n;
+}
+
 gboolean
 avi_rpc_queue_gossip (AviRpcQueue *self, AviSpan fields)
 {

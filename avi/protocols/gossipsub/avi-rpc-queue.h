@@ -42,6 +42,8 @@ void     avi_rpc_queue_prune     (AviRpcQueue *self, GRefString *topic, guint ba
 
 /* FALSE: no room, and nothing changed. @dropped: goes up by each gossip that had to make room. */
 gboolean avi_rpc_queue_message   (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped);
+/* How many messages of more than @max bytes, as part of an RPC, were taken out. */
+guint    avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max);
 /* @fields: of a ControlMessage, at most AVI_RPC_QUEUE_MAX_GOSSIP. FALSE: no room. */
 gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields);
 

@@ -10,8 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "avi-error.h"
 #include "protocols/avi-ping.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
+#include "wire/avi-frame-reader.h"
 
 #define PATIENCE (10 * G_USEC_PER_SEC)
 
@@ -37,6 +39,8 @@ struct _Puppet
   AviLinkStream     *pubsub;    /* the newest of the other end's; or NULL */
   guint              n_pubsub;
   GByteArray        *heard;     /* on all of them */
+  AviFrameReader     rpcs;      /* of the newest */
+  gsize              max_rpc;
 };
 
 static const char *const all_protocols[] = {
@@ -61,6 +65,8 @@ puppet_new (AviKeyPair *key,
   self->protocols = few_protocols;
   self->readers = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) avi_identify_reader_free);
   self->heard = g_byte_array_new ();
+  self->max_rpc = AVI_GOSSIPSUB_MAX_RPC;
+  avi_frame_reader_init (&self->rpcs, self->max_rpc);
   self->statics = config.statics = avi_noise_static_new (key, config.random);
   self->link = avi_link_new (&config, g_get_monotonic_time ());
   return self;
@@ -112,6 +118,7 @@ puppet_free (Puppet *self)
   avi_link_free (self->link);
   g_hash_table_unref (self->readers);
   g_byte_array_unref (self->heard);
+  avi_frame_reader_clear (&self->rpcs);
   avi_identify_clear (&self->pushed);
   avi_noise_static_unref (self->statics);
   avi_key_pair_unref (self->key);
@@ -182,7 +189,32 @@ puppet_take_stream (Puppet        *self,
   if (g_str_equal (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1))
     {
       self->pubsub = stream;
+      avi_frame_reader_clear (&self->rpcs);
+      avi_frame_reader_init (&self->rpcs, self->max_rpc);
       self->n_pubsub++;
+    }
+}
+
+/* As rust-libp2p it has done with a stream at an RPC whose length is over its limit. */
+static void
+puppet_hear (Puppet        *self,
+             AviLinkStream *stream,
+             AviSpan        data)
+{
+  g_autoptr(GError) error = NULL;
+  AviSpan rpc;
+
+  if (stream != self->pubsub)
+    return;
+  g_byte_array_append (self->heard, data.data, (guint) data.len);
+  avi_frame_reader_push (&self->rpcs, data);
+  while (avi_frame_reader_next (&self->rpcs, &rpc, &error))
+    ;
+  if (error != NULL)
+    {
+      g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+      puppet_end_pubsub (self);
+      self->pubsub = NULL;
     }
 }
 
@@ -204,7 +236,7 @@ puppet_take_data (Puppet        *self,
   if (reader != NULL)
     g_assert_true (avi_identify_reader_receive (reader, data, NULL));
   if (g_strcmp0 (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1) == 0)
-    g_byte_array_append (self->heard, data.data, (guint) data.len);
+    puppet_hear (self, stream, data);
 }
 
 static void
@@ -394,6 +426,13 @@ guint
 puppet_get_n_pubsub (Puppet *self)
 {
   return self->n_pubsub;
+}
+
+void
+puppet_set_max_rpc (Puppet *self,
+                    gsize   max_rpc)
+{
+  self->max_rpc = max_rpc;
 }
 
 void

@@ -49,6 +49,8 @@ guint              puppet_get_n_reset   (Puppet *self);
 
 /* How many streams for /meshsub/1.1.0 the other end has opened. */
 guint              puppet_get_n_pubsub  (Puppet *self);
+/* It closes its side of one at an RPC of more than @max_rpc bytes; to be said before the first is opened. */
+void               puppet_set_max_rpc   (Puppet *self, gsize max_rpc);
 /* Closes its side of the newest of them; nothing where that is gone. */
 void               puppet_end_pubsub    (Puppet *self);
 /* @text came on one of them, anywhere. */

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "avi-error.h"
 #include "core-fixture.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
 #include "protocols/gossipsub/avi-rpc.h"
@@ -25,6 +26,9 @@ typedef struct
   const char    *wanted_text;
 } Fixture;
 
+/* The puppet has no boot id. */
+#define OLD_KIND GINT_TO_POINTER (TRUE)
+
 static const char *const with_pubsub[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
 static const char *const pubsub[] = { AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
 
@@ -39,14 +43,17 @@ has_wanted_streams (gpointer data)
 static void
 set_up (Fixture *fixture, gconstpointer data)
 {
+  gboolean old = GPOINTER_TO_INT (data);
+
   core_fixture_init (&fixture->under_test);
   fixture->other = avi_key_pair_generate ();
   fixture->heard = g_string_new (NULL);
   fixture->inbox = avi_core_subscribe (fixture->under_test.core, TOPIC, 100, 1024 * 1024, NULL);
   g_assert_nonnull (fixture->inbox);
   core_fixture_start (&fixture->under_test);
-  fixture->puppets[0] = puppet_dial (fixture->other, core_fixture_get_port (&fixture->under_test), 1);
+  fixture->puppets[0] = puppet_dial (fixture->other, core_fixture_get_port (&fixture->under_test), !old);
   puppet_set_protocols (fixture->puppets[0], with_pubsub);
+  puppet_set_max_rpc (fixture->puppets[0], AVI_GOSSIPSUB_MAX_OLD_RPC);
   fixture->wanted = 1;
   puppets_run (fixture->puppets, has_wanted_streams, fixture);
   fixture->stream = puppet_open (fixture->puppets[0], pubsub);
@@ -252,7 +259,86 @@ test_renewal (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[0]), ==, 4);
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+static gint
+publish_size (Fixture *fixture, gsize size, GError **error)
+{
+  g_autoptr(GBytes) bytes = g_bytes_new_take (g_strnfill (size, 'x'), size);
+
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  gint64 n = -1;
+
+  g_assert_cmpint (avi_core_publish (fixture->under_test.core, TOPIC, bytes, FALSE, call, NULL), ==, 1);
+  avi_call_wait (call);
+  return avi_call_get_result (call, &n, NULL, error) ? (gint) n : -1;
+}
+
+static void
+assert_too_large (Fixture *fixture, gsize size)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint (publish_size (fixture, size, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "1048576 at most"));
+}
+
+/* Bytes of data in an RPC of 1 MiB, beside author, topic, signature and lengths. */
+static gsize
+find_largest (Fixture *fixture)
+{
+  g_autoptr(GByteArray) message = avi_signing_sign (fixture->other, TOPIC, AVI_SPAN_STRING (""), 1);
+  /* Of the lengths of the data and of the message, that of the first is counted there with one byte. */
+  const gsize more = (3 - 1) + 1 + 3;
+
+  return AVI_GOSSIPSUB_MAX_OLD_RPC - message->len - more;
+}
+
+static void
+test_old_kind (Fixture *fixture, gconstpointer data)
+{
+  gsize largest = find_largest (fixture);
+
+  say_subscription (fixture);
+  puppets_run (fixture->puppets, has_subscriber, fixture);
+  assert_too_large (fixture, AVI_GOSSIPSUB_MAX_MESSAGE);
+  assert_too_large (fixture, largest + 1);
+  g_assert_cmpint (publish_size (fixture, largest, NULL), ==, 1);
+  publish (fixture, "after it");
+  g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[0]), ==, 1);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "sends-dropped"), ==, 2);
+}
+
+static void
+test_learnt (Fixture *fixture, gconstpointer data)
+{
+  say_subscription (fixture);
+  puppets_run (fixture->puppets, has_subscriber, fixture);
+  g_assert_cmpint (publish_size (fixture, AVI_GOSSIPSUB_MAX_MESSAGE, NULL), ==, 1);
+  fixture->wanted = 2;
+  puppets_run (fixture->puppets, has_wanted_streams, fixture);
+  for (guint i = 0; i < 5; i++)
+    assert_too_large (fixture, AVI_GOSSIPSUB_MAX_MESSAGE);
+  publish (fixture, "after them");
+  g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[0]), ==, 2);
+  g_assert_false (puppet_was_told_to_go (fixture->puppets[0]));
+}
+
+/* A stream that ends for another reason says nothing of sizes. */
+static void
+test_not_learnt (Fixture *fixture, gconstpointer data)
+{
+  say_subscription (fixture);
+  puppets_run (fixture->puppets, has_subscriber, fixture);
+  publish (fixture, "on the first");
+  puppet_end_pubsub (fixture->puppets[0]);
+  fixture->wanted = 2;
+  puppets_run (fixture->puppets, has_wanted_streams, fixture);
+  g_assert_cmpint (publish_size (fixture, AVI_GOSSIPSUB_MAX_MESSAGE, NULL), ==, 1);
+}
+
+#define ADD(path, func) ADD_WITH (path, func, NULL)
+#define ADD_WITH(path, func, data) g_test_add (path, Fixture, data, set_up, func, tear_down)
 
 int
 main (int argc, char **argv)
@@ -261,5 +347,9 @@ main (int argc, char **argv)
   ADD ("/pubsub/messages with a wrong signature are dropped and counted, the stream goes on", test_wrong_signature);
   ADD ("/pubsub/a frame over the limit or torn ends its stream, nothing else", test_wrong_frame);
   ADD ("/pubsub/a stream of ours that the peer ends is renewed three times, then the connection", test_renewal);
+  ADD_WITH ("/pubsub/a node of the old kind is never sent more than 1 MiB with all that belongs to a message",
+            test_old_kind, OLD_KIND);
+  ADD ("/pubsub/a peer that ended our stream at a message over 1 MiB gets no other, and the rest", test_learnt);
+  ADD ("/pubsub/a peer that ended our stream at something else gets them", test_not_learnt);
   return g_test_run ();
 }

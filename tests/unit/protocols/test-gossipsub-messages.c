@@ -269,6 +269,67 @@ test_slow_peer (Gossip *g, gconstpointer data)
   g_assert_cmpuint (n, >=, 130); /* 4 MiB */
 }
 
+/* Nor is it told of one by IHAVE, and what was queued before is taken back. */
+static void
+test_limited_peer (Gossip *g, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (AVI_GOSSIPSUB_MAX_MESSAGE, 'x');
+
+  gossip_add_subscribers (g, 1, 2, "chat");
+  gossip_forget (g);
+  avi_gossipsub_set_ready (g->router, gossip_id (1), FALSE);
+  g_assert_cmpint (gossip_publish (g, "chat", text), ==, 2);
+  g_assert_cmpint (gossip_publish (g, "chat", "small"), ==, 2);
+  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC);
+  g_assert_cmpuint (gossip_statistics (g).size_drops, ==, 1);
+  avi_gossipsub_set_ready (g->router, gossip_id (1), TRUE);
+  g_assert_cmpint (gossip_publish (g, "chat", text), ==, 1);
+  g_assert_cmpuint (gossip_statistics (g).size_drops, ==, 2);
+  gossip_assert_sent (g, "1 message chat: small; 2 message chat: <1048576 bytes>; 2 message chat: <1048576 bytes>; "
+                         "2 message chat: small");
+
+  /* What others say is not forwarded to it either. */
+  gossip_say_graft (g, 1, "chat");
+  gossip_forget (g);
+  gossip_say_message (g, 2, 9, "chat", text);
+  g_assert_cmpuint (gossip_count_sent (g, "1 message"), ==, 0);
+  g_assert_cmpuint (gossip_statistics (g).size_drops, ==, 3);
+}
+
+static void
+test_limited_peer_is_not_told (Gossip *g, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (AVI_GOSSIPSUB_MAX_MESSAGE, 'x');
+
+  gossip_add_subscribers (g, 1, 1, "chat");
+  gossip_say_prune (g, 1, "chat", 60);
+  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC);
+  gossip_forget (g);
+  gossip_say_message (g, 2, 9, "chat", text);
+  gossip_wait (g, 2 * SECOND);
+  g_assert_cmpuint (gossip_count_sent (g, "ihave"), ==, 0);
+  gossip_say_message (g, 2, 9, "chat", "small");
+  gossip_wait (g, 2 * SECOND);
+  g_assert_cmpuint (gossip_count_sent (g, "ihave"), >, 0);
+}
+
+static void
+test_too_large_for_all (Gossip *g, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (AVI_GOSSIPSUB_MAX_MESSAGE, 'x');
+  g_autoptr(GBytes) bytes = g_bytes_new (text, AVI_GOSSIPSUB_MAX_MESSAGE);
+  g_autoptr(GError) error = NULL;
+
+  gossip_add_subscribers (g, 1, 2, "chat");
+  gossip_forget (g);
+  for (guint i = 1; i <= 2; i++)
+    avi_gossipsub_limit_peer (g->router, gossip_id (i), AVI_GOSSIPSUB_MAX_OLD_RPC);
+  g_assert_cmpint (avi_gossipsub_publish (g->router, "chat", bytes, g->now, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "1048576 bytes is too large for all that subscribe to “chat”"));
+  gossip_assert_sent (g, "");
+}
+
 static void
 test_too_many_checks (Gossip *g, gconstpointer data)
 {
@@ -337,6 +398,9 @@ main (int argc, char **argv)
   ADD ("our seqno counts up, whether or not anybody hears", test_seqno);
   ADD ("a message that is too large is refused here and dropped there", test_too_large);
   ADD ("a peer that does not read loses what is over its limit, and nobody else does", test_slow_peer);
+  ADD ("a peer that takes no large RPC gets none, and all else", test_limited_peer);
+  ADD ("a peer that takes no large RPC is not told of one", test_limited_peer_is_not_told);
+  ADD ("a message that is too large for all is an error that says so", test_too_large_for_all);
   ADD ("signatures being checked are bounded", test_too_many_checks);
   ADD ("where nobody subscribes a name that differs by case or slash is told, once", test_near_miss);
   ADD ("names that a near miss was sought for are bounded", test_near_miss_is_bounded);
