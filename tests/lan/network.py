@@ -8,6 +8,7 @@ is taken down by its test.
 
 import ctypes
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -20,9 +21,11 @@ import time
 import harness
 
 MARK = 'AVI_INSIDE_LAN_TEST'
+ASIDE = 'AVI_LAN_TEST_ASIDE'
 NETWORK = '10.77.0'
 GROUP4, GROUP6, PORT = '224.0.0.251', 'ff02::fb', 5353
 CLONE_NEWNET = 0x40000000
+BAD_LINK = pathlib.Path(__file__).resolve().parent / 'bad-link.py'
 
 
 def enter():
@@ -45,6 +48,13 @@ def enter():
         return 'no namespaces here: ' + (probe.stderr.strip().splitlines() or ['unshare failed'])[-1]
     os.environ[MARK] = 'root' if is_root else 'user'
     os.execvp(command[0], [*command, sys.executable, *sys.argv])
+
+
+def start_aside(sentence):
+    """The same script in namespaces beside these, with the test of that sentence alone."""
+    command = ['unshare', '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc']
+    return subprocess.Popen([*command, sys.executable, *sys.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            text=True, env={**os.environ, 'AVI_TEST': sentence, ASIDE: '1'})
 
 
 def run(*words):
@@ -145,6 +155,7 @@ class Host:
         self.nodes = []
         self.ports = []
         self.daemons = {}
+        self.cables = []
         self.holder = None
         network.hosts.append(self)
         run('ip', 'netns', 'add', self.name)
@@ -172,6 +183,25 @@ class Host:
         if address:
             self.ip('address', 'add', f'{address}/24', 'brd', '+', 'dev', name)
         self.ip('link', 'set', name, 'up')
+
+    def add_bad_link(self, name, address, delay, loss):
+        """A link to the bridge on which frames are late and lost, in both directions."""
+        self.add_link(name, bridge=False)
+        ends = f'{name}-{self.name}', f'bad-{self.name}'
+        self.ports.append(ends[1])
+        run('ip', 'link', 'add', ends[1], 'type', 'veth', 'peer', 'name', f'to-{self.name}')
+        run('ip', 'link', 'set', f'to-{self.name}', 'master', 'br0', 'up')
+        run('ip', 'link', 'set', ends[1], 'up')
+        cable = subprocess.Popen([sys.executable, str(BAD_LINK), *ends, str(delay), str(loss)],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.cables.append(cable)
+        with cable.stdout as output:
+            assert output.readline() == b'ready\n', 'a bad link could not be made'
+        self.ip('address', 'add', f'{address}/24', 'brd', '+', 'dev', name)
+
+    def cable(self, state, name='eth0'):
+        """Pulled at the other end ("down"), or put back ("up"): the interface is there, without a carrier."""
+        run('ip', 'link', 'set', f'{name}-{self.name}', state)
 
     def link(self, state, name='eth0'):
         self.ip('link', 'set', name, state)
@@ -224,7 +254,7 @@ class Host:
     def close(self):
         for node in self.nodes:
             node.close()
-        for process in [*self.daemons.values(), self.holder]:
+        for process in [*self.daemons.values(), *self.cables, self.holder]:
             if process is not None:
                 process.kill()
                 process.wait()
