@@ -237,6 +237,66 @@ test_unasked_pong (void)
   g_assert_cmpstr (talk_happened (talk), ==, "pong 50");
 }
 
+static void
+test_unknown_flags (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+
+  talk_say_update (talk, 0xfff0 | SYN, 1, 0);
+  talk_say_data (talk, 0xfff0 | FIN, 1, "hi");
+  g_assert_cmpstr (talk_happened (talk), ==, "stream 1, data 1 hi, finished 1");
+}
+
+static void
+test_credit_with_fin (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+
+  talk_say_update (talk, SYN | FIN, 1, 5);
+  g_assert_cmpstr (talk_happened (talk), ==, "stream 1, finished 1");
+  g_assert_true (talk_send_bulk (talk, 1, WINDOW + 6));
+  talk_hear (talk);
+  g_assert_cmpuint (avi_yamux_get_queued (talk->yamux, 1), ==, 1);
+}
+
+static void
+test_data_of_a_refused_stream (void)
+{
+  g_autoptr(Talk) talk = talk_new (&(AviYamuxConfig) { .max_streams = 1 });
+
+  /* The peer may have sent a whole window before it hears of the refusal, and no more. */
+  talk_say_update (talk, SYN, 1, 0);
+  talk_say_bulk (talk, SYN, 3, WINDOW - 1);
+  talk_say_bulk (talk, 0, 3, 1);
+  g_assert_cmpstr (talk_happened (talk), ==, "stream 1");
+  talk_say_data (talk, 0, 3, "x");
+  talk_assert_failed (talk, AVI_ERROR_PROTOCOL, "Yamux DATA of 1 bytes for stream 3, which is not open");
+}
+
+static void
+test_error_is_final (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+
+  talk_say_update (talk, SYN, 1, 0);
+  talk_say (talk, AVI_YAMUX_PING, 0, 0, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      g_assert_false (avi_yamux_receive (talk->yamux, AVI_SPAN_STRING ("anything"), talk->now, &error));
+      g_assert_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL);
+    }
+
+  /* Verbs do no harm. */
+  talk_send_text (talk, 1, "into the void");
+  avi_yamux_consume (talk->yamux, 1, 0);
+  avi_yamux_reset (talk->yamux, 1);
+  avi_yamux_go_away (talk->yamux, 0);
+  avi_yamux_ping (talk->yamux);
+  g_assert_cmpstr (talk_hear (talk), ==, "");
+}
+
 #define ADD(what, func) g_test_add_func ("/yamux-receive/" what, func)
 
 int
@@ -259,5 +319,9 @@ main (int argc, char *argv[])
   ADD ("refuses data beyond the window", test_receive_window);
   ADD ("refuses a first frame beyond the window", test_first_frame_over_the_window);
   ADD ("ignores an answer that nobody waits for", test_unasked_pong);
+  ADD ("ignores flags that nobody knows", test_unknown_flags);
+  ADD ("counts the credit that comes with FIN", test_credit_with_fin);
+  ADD ("passes over a window's worth of data of a stream that it refused", test_data_of_a_refused_stream);
+  ADD ("returns an error for good", test_error_is_final);
   return g_test_run ();
 }

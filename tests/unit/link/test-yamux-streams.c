@@ -123,6 +123,63 @@ test_reset_by_peer (void)
   g_assert_cmpstr (talk_hear (talk), ==, "");
 }
 
+static void
+test_established_without_ack (void)
+{
+  g_autoptr(Talk) talk = talk_new_dialler ();
+
+  for (guint i = 0; i < 256; i++)
+    talk_open (talk);
+  g_assert_cmpuint (avi_yamux_open (talk->yamux, NULL), ==, 0);
+  talk_hear (talk);
+
+  /* The first frame that comes back will do. */
+  talk_say_data (talk, 0, 1, "answer");
+  talk_open (talk);
+  talk_say_update (talk, 0, 3, 1000);
+  talk_open (talk);
+  talk_say_update (talk, FIN, 5, 0);
+  talk_open (talk);
+  g_assert_cmpuint (avi_yamux_open (talk->yamux, NULL), ==, 0);
+}
+
+static void
+test_no_writable_after_finish (void)
+{
+  g_autoptr(Talk) talk = talk_new_dialler ();
+  guint32 id = talk_open (talk);
+
+  g_assert_true (talk_send_bulk (talk, id, AVI_YAMUX_MAX_SEND_QUEUE));
+  g_assert_false (talk_send_bulk (talk, id, 1));
+  avi_yamux_finish (talk->yamux, id);
+  talk_hear (talk);
+  talk_say_update (talk, ACK, id, AVI_YAMUX_MAX_SEND_QUEUE);
+  g_assert_true (g_str_has_suffix (talk_hear (talk), ", UPDATE+FIN 1 0"));
+  g_assert_cmpstr (talk_happened (talk), ==, "");
+}
+
+static void
+test_reset_of_what_is_over (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+  AviYamuxEvent event;
+  guint8 fin[AVI_YAMUX_HEADER_LEN] = { 0, AVI_YAMUX_WINDOW_UPDATE, 0, FIN, 0, 0, 0, 1 };
+
+  talk_say_update (talk, SYN, 1, 0);
+  avi_yamux_finish (talk->yamux, 1);
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+ACK 1 0, UPDATE+FIN 1 0");
+  talk_happened (talk);
+
+  /* Between FINISHED and CLOSED: the peer knows that it is over, and CLOSED is not told any more. */
+  g_assert_true (avi_yamux_receive (talk->yamux, AVI_SPAN (fin, sizeof fin), talk->now, NULL));
+  g_assert_true (avi_yamux_next (talk->yamux, &event));
+  g_assert_cmpint (event.type, ==, AVI_YAMUX_EVENT_FINISHED);
+  avi_yamux_reset (talk->yamux, 1);
+  g_assert_false (avi_yamux_next (talk->yamux, &event));
+  g_assert_cmpstr (talk_hear (talk), ==, "");
+  g_assert_cmpuint (avi_yamux_get_n_streams (talk->yamux), ==, 0);
+}
+
 #define ADD(what, func) g_test_add_func ("/yamux-streams/" what, func)
 
 int
@@ -137,5 +194,8 @@ main (int argc, char *argv[])
   ADD ("opens a stream that is finished at once", test_fin_opens);
   ADD ("answers after the peer has finished", test_peer_finishes_first);
   ADD ("drops a stream that the peer resets", test_reset_by_peer);
+  ADD ("takes any frame for an acknowledgement", test_established_without_ack);
+  ADD ("tells of no room on a stream that is finished", test_no_writable_after_finish);
+  ADD ("says nothing where a stream is reset that both have finished", test_reset_of_what_is_over);
   return g_test_run ();
 }

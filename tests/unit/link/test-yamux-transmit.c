@@ -211,6 +211,80 @@ test_ping_answers_collapse (void)
   g_assert_cmpstr (talk_hear (talk), ==, "");
 }
 
+static void
+test_control_waits_for_room (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+
+  for (guint i = 0; i < 3; i++)
+    {
+      talk_say_update (talk, SYN, 1 + 2 * i, 0);
+      avi_yamux_reset (talk->yamux, 1 + 2 * i);
+    }
+  talk_say_update (talk, SYN, 7, 0);
+  avi_yamux_finish (talk->yamux, 7);
+  avi_yamux_ping (talk->yamux);
+  avi_yamux_go_away (talk->yamux, 1);
+  talk_say (talk, AVI_YAMUX_PING, SYN, 0, 9);
+
+  talk->writer.limit = AVI_YAMUX_HEADER_LEN - 1;
+  g_assert_cmpstr (talk_hear (talk), ==, "");
+  talk->writer.limit = 2 * AVI_YAMUX_HEADER_LEN + 1;
+  g_assert_cmpstr (talk_hear (talk), ==, "PING+ACK 0 9, UPDATE+RST 1 0");
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+RST 3 0, UPDATE+RST 5 0");
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+ACK 7 0, PING+SYN 0 0");
+  talk->writer.limit = AVI_YAMUX_HEADER_LEN;
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+FIN 7 0");
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "GOAWAY 0 1");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+}
+
+/* What makes it have something to say, one at a time, and what it then says. */
+static void
+test_is_flushed (void)
+{
+  g_autoptr(Talk) talk = talk_new_listener ();
+
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+  talk_say (talk, AVI_YAMUX_PING, SYN, 0, 9);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "PING+ACK 0 9");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  avi_yamux_ping (talk->yamux);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "PING+SYN 0 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  talk_say_update (talk, SYN, 1, 0);
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+  avi_yamux_consume (talk->yamux, 1, 0);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+ACK 1 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  avi_yamux_finish (talk->yamux, 1);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+FIN 1 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  avi_yamux_reset (talk->yamux, 1);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+RST 1 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  talk_open (talk);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+SYN 2 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+
+  avi_yamux_go_away (talk->yamux, 0);
+  g_assert_false (avi_yamux_is_flushed (talk->yamux));
+  g_assert_cmpstr (talk_hear (talk), ==, "GOAWAY 0 0");
+  g_assert_true (avi_yamux_is_flushed (talk->yamux));
+}
+
 #define ADD(what, func) g_test_add_func ("/yamux-transmit/" what, func)
 
 int
@@ -229,5 +303,7 @@ main (int argc, char *argv[])
   ADD ("sends control frames first", test_control_first);
   ADD ("cuts frames to the room that there is", test_little_room);
   ADD ("answers the newest ping", test_ping_answers_collapse);
+  ADD ("keeps control frames until there is room", test_control_waits_for_room);
+  ADD ("is flushed once all that it had to say is written", test_is_flushed);
   return g_test_run ();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "link/avi-yamux-private.h"
 #include "yamux-talk.h"
 
 static void
@@ -289,6 +290,90 @@ test_go_away_sent (void)
   g_assert_cmpstr (talk_hear (talk), ==, "DATA 1 (100)");
 }
 
+static void
+test_default_limits (void)
+{
+  g_autoptr(Talk) streams = talk_new_listener ();
+  g_autoptr(Talk) unaccepted = talk_new_listener ();
+  g_autoptr(Talk) queue = talk_new_dialler ();
+  guint32 id = talk_open (queue);
+
+  for (guint32 i = 0; i < 1024; i++)
+    {
+      talk_say_update (streams, SYN, 1 + 2 * i, 0);
+      avi_yamux_consume (streams->yamux, 1 + 2 * i, 0);
+    }
+  talk_hear (streams);
+  g_assert_cmpuint (avi_yamux_get_n_streams (streams->yamux), ==, 1024);
+  talk_say_update (streams, SYN, 4001, 0);
+  g_assert_cmpstr (talk_hear (streams), ==, "UPDATE+RST 4001 0");
+
+  for (guint32 i = 0; i < 257; i++)
+    talk_say_update (unaccepted, SYN, 1 + 2 * i, 0);
+  g_assert_cmpstr (talk_hear (unaccepted), ==, "UPDATE+RST 513 0");
+  g_assert_cmpuint (avi_yamux_get_n_streams (unaccepted->yamux), ==, 256);
+
+  g_assert_true (talk_send_bulk (queue, id, AVI_YAMUX_MAX_SEND_QUEUE - 1));
+  g_assert_true (talk_send_bulk (queue, id, 1));
+  g_assert_false (talk_send_bulk (queue, id, 1));
+}
+
+static void
+test_default_pings (void)
+{
+  g_autoptr(AviYamux) yamux = avi_yamux_new (&(AviYamuxConfig) { .initiator = TRUE });
+  const guint8 pong[AVI_YAMUX_HEADER_LEN] = { 0, AVI_YAMUX_PING, 0, ACK };
+  g_autoptr(GError) error = NULL;
+  AviYamuxEvent event;
+  gint64 now = G_USEC_PER_SEC;
+  AviWriter out;
+
+  avi_writer_init (&out, 1024);
+  g_assert_true (avi_yamux_transmit (yamux, &out, now));
+  g_assert_cmpint (avi_yamux_deadline (yamux), ==, now + 10 * G_USEC_PER_SEC);
+  g_assert_true (avi_yamux_receive (yamux, AVI_SPAN (pong, sizeof pong), now, NULL));
+  g_assert_true (avi_yamux_next (yamux, &event));
+  g_assert_cmpint (event.type, ==, AVI_YAMUX_EVENT_PONG);
+  g_assert_false (avi_yamux_next (yamux, &event));
+
+  now += 10 * G_USEC_PER_SEC;
+  g_assert_cmpint (avi_yamux_deadline (yamux), ==, now);
+  g_assert_true (avi_yamux_transmit (yamux, &out, now));
+  now += 10 * G_USEC_PER_SEC;
+  g_assert_cmpint (avi_yamux_deadline (yamux), ==, now);
+  g_assert_false (avi_yamux_receive (yamux, AVI_SPAN_EMPTY, now, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_TIMEOUT);
+  avi_writer_clear (&out);
+}
+
+static void
+test_ids_used_up (void)
+{
+  g_autoptr(Talk) talk = talk_new_dialler ();
+  g_autoptr(GError) error = NULL;
+
+  talk->yamux->next_id = G_MAXUINT32;
+  g_assert_cmpuint (talk_open (talk), ==, G_MAXUINT32);
+  g_assert_cmpuint (avi_yamux_open (talk->yamux, &error), ==, 0);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+  g_assert_cmpstr (error->message, ==, "The connection takes no more streams: its stream ids are used up");
+  g_assert_cmpstr (talk_hear (talk), ==, "UPDATE+SYN 4294967295 0");
+}
+
+static void
+test_open_after_an_error (void)
+{
+  g_autoptr(Talk) talk = talk_new_dialler ();
+  g_autoptr(GError) error = NULL;
+
+  talk_say_update (talk, SYN, 1, 0);
+  g_assert_cmpuint (avi_yamux_open (talk->yamux, &error), ==, 0);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+  g_assert_cmpstr (error->message, ==,
+                   "The connection takes no more streams: Yamux SYN for stream 1, which is not the peer's to open");
+  avi_yamux_free (NULL);
+}
+
 #define ADD(what, func) g_test_add_func ("/yamux/" what, func)
 
 int
@@ -311,5 +396,9 @@ main (int argc, char *argv[])
   ADD ("never wakes without keep-alive", test_no_wake_ups);
   ADD ("opens no streams after the peer's GoAway", test_go_away_received);
   ADD ("says GoAway behind everything that can go", test_go_away_sent);
+  ADD ("has the limits that are documented", test_default_limits);
+  ADD ("asks after 10 s of silence, and gives up after 10 more", test_default_pings);
+  ADD ("opens no stream once its ids are used up", test_ids_used_up);
+  ADD ("says why it opens no stream after an error", test_open_after_an_error);
   return g_test_run ();
 }
