@@ -281,6 +281,24 @@ pair_note (Pair *self, guint which, const AviLinkEvent *event)
     }
 }
 
+void
+pair_echo (Pair *self, guint which, const AviLinkEvent *event)
+{
+  AviLink *link = self->ends[which].link;
+
+  pair_note (self, which, event);
+  if (event->type == AVI_LINK_EVENT_DATA && avi_link_stream_is_inbound (event->stream))
+    {
+      g_autoptr(GBytes) bytes = g_bytes_new (event->data.data, event->data.len);
+
+      avi_link_send (link, event->stream, bytes);
+    }
+  else if (event->type == AVI_LINK_EVENT_FINISHED)
+    {
+      avi_link_finish (link, event->stream);
+    }
+}
+
 const char *
 pair_happened (Pair *self, guint which)
 {
@@ -328,6 +346,21 @@ pair_new (const PairConfig *config)
   avi_writer_init (&self->writer, config->writer_limit > 0 ? config->writer_limit : WRITER_LIMIT);
   pair_end_init (self, PAIR_DIALER, config);
   pair_end_init (self, PAIR_LISTENER, config);
+  return self;
+}
+
+Pair *
+pair_new_established (void)
+{
+  Pair *self = pair_new (&(PairConfig) {
+      .latency = G_TIME_SPAN_MILLISECOND,
+      .early_muxer = { TRUE, TRUE },
+      .yamux = { .ping_interval = -1 },
+  });
+
+  pair_settle (self);
+  g_assert_cmpstr (pair_happened (self, PAIR_DIALER), ==, "established");
+  g_assert_cmpstr (pair_happened (self, PAIR_LISTENER), ==, "established");
   return self;
 }
 

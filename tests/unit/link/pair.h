@@ -71,10 +71,14 @@ struct _Pair
 };
 
 Pair *pair_new     (const PairConfig *config);
+/* 1 ms apart, without pings, and past what made them so. */
+Pair *pair_new_established (void);
 void  pair_free    (Pair *self);
 
 /* Writes the event to the end's log and consumes its data. */
 void  pair_note    (Pair *self, guint end, const AviLinkEvent *event);
+/* The same; and it answers what the peer says on its streams, and ends what it ended. */
+void  pair_echo    (Pair *self, guint end, const AviLinkEvent *event);
 /* The log since the last call: good until the next. */
 const char *pair_happened (Pair *self, guint end);
 

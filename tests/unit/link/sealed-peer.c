@@ -105,6 +105,19 @@ sealed_peer_say (SealedPeer *self, AviSpan text)
 }
 
 void
+sealed_peer_say_frame (SealedPeer *self, AviYamuxFrameType type, guint16 flags, guint32 stream, const char *payload)
+{
+  AviYamuxFrame frame = { type, flags, stream, strlen (payload) };
+  AviWriter out;
+
+  avi_writer_init (&out, 4096);
+  g_assert_true (avi_yamux_frame_put (&frame, &out));
+  avi_writer_put (&out, AVI_SPAN_STRING (payload));
+  sealed_peer_say (self, AVI_SPAN (out.data, out.len));
+  avi_writer_clear (&out);
+}
+
+void
 sealed_peer_advance (SealedPeer *self, gint64 duration)
 {
   gint64 until = self->now + duration;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "link/avi-link.h"
+#include "link/avi-yamux-frame.h"
 
 G_BEGIN_DECLS
 
@@ -35,6 +36,9 @@ void        sealed_peer_free (SealedPeer *self);
 
 /* To the link, under Noise; its events are read and what it says is heard. */
 void sealed_peer_say     (SealedPeer *self, AviSpan text);
+/* A frame of Yamux. */
+void sealed_peer_say_frame (SealedPeer *self, AviYamuxFrameType type, guint16 flags, guint32 stream,
+                            const char *payload);
 /* Time passes. */
 void sealed_peer_advance (SealedPeer *self, gint64 duration);
 /* After a verb. */
