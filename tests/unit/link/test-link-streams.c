@@ -28,7 +28,6 @@ typedef struct
   AviLinkStream *stream; /* the last one that the end was told of */
   gsize          received;
   guint          count;
-  gboolean       done;
 } Watch;
 
 static GBytes *
@@ -524,6 +523,125 @@ test_windows_grow (void)
   g_assert_cmpuint (peak, <, 8 * WINDOW + 2 * MIB + 20000);
 }
 
+/* --- what else is promised --- */
+
+static void
+note_inbound (Pair *pair, guint end, const AviLinkEvent *event)
+{
+  pair_note (pair, end, event);
+  if (event->type != AVI_LINK_EVENT_STREAM)
+    return;
+
+  g_assert_true (avi_link_stream_is_inbound (event->stream));
+  g_assert_true (event->protocol == avi_link_stream_get_protocol (event->stream));
+  g_assert_null (avi_link_stream_get_owner (event->stream));
+  *(gboolean *) pair->user_data = TRUE;
+}
+
+static void
+test_inbound (void)
+{
+  g_autoptr(Pair) pair = pair_new_established ();
+  gboolean seen = FALSE;
+
+  pair->on_event = note_inbound;
+  pair->user_data = &seen;
+  pair_open (pair, D, sink);
+  pair_settle (pair);
+  g_assert_true (seen);
+  g_assert_cmpstr (pair_happened (pair, L), ==, "stream /sink/1");
+}
+
+static void
+test_errors_of_open (void)
+{
+  g_autoptr(Pair) pair = pair_new (&(PairConfig) {
+      .early_muxer = { TRUE, TRUE },
+      .yamux = { .ping_interval = -1, .max_streams = 2 },
+  });
+  g_autoptr(GError) full = NULL;
+  g_autoptr(GError) leaving = NULL;
+
+  pair_settle (pair);
+  avi_link_reset (pair->ends[D].link, pair_open (pair, D, echo));
+  pair_open (pair, D, echo);
+  pair_open (pair, D, echo);
+  g_assert_null (avi_link_open (pair->ends[D].link, echo, pair->now, &full));
+  g_assert_error (full, AVI_ERROR, AVI_ERROR_LIMIT);
+
+  avi_link_go_away (pair->ends[D].link, 0);
+  g_assert_null (avi_link_open (pair->ends[D].link, echo, pair->now, &leaving));
+  g_assert_error (leaving, AVI_ERROR, AVI_ERROR_CLOSED);
+}
+
+static void
+test_open_after_an_error (void)
+{
+  g_autoptr(Pair) pair = pair_new_established ();
+  g_autoptr(GError) error = NULL;
+  AviLink *link = pair->ends[D].link;
+  const guint8 bad[] = { 0, 1, 'x' };
+
+  g_assert_false (avi_link_receive (link, AVI_SPAN (bad, sizeof bad), pair->now, &error));
+  g_clear_error (&error);
+  g_assert_null (avi_link_open (link, echo, pair->now, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+  g_assert_nonnull (strstr (error->message, "Noise"));
+}
+
+static void
+test_large_piece_is_held (void)
+{
+  static const char *const offers[] = { "/sink/2", "/sink/1", NULL };
+  g_autoptr(Pair) pair = pair_new_established ();
+  AviLinkStream *stream = pair_open (pair, D, offers);
+  g_autoptr(GBytes) bulk = bulk_new (2 * MIB);
+  g_autoptr(GBytes) byte = bulk_new (1);
+
+  /* Anything goes into a queue that is empty. */
+  pair_drive (pair, D);
+  g_assert_true (avi_link_send (pair->ends[D].link, stream, bulk));
+  g_assert_false (avi_link_send (pair->ends[D].link, stream, byte));
+  g_assert_cmpuint (avi_link_get_queued (pair->ends[D].link, stream), ==, 2 * MIB);
+  pair_settle (pair);
+  g_assert_cmpuint (avi_link_get_queued (pair->ends[D].link, stream), ==, 0);
+  g_assert_true (avi_link_send (pair->ends[D].link, stream, byte));
+}
+
+static void
+test_negotiation_timeout_with_data_held (void)
+{
+  static const char *const offers[] = { "/sink/2", "/sink/1", NULL };
+  g_autoptr(Pair) pair = pair_new_established ();
+  AviLinkStream *stream = pair_open (pair, D, offers);
+
+  /* The time-out of 10 s where the config says nothing. */
+  pair->ends[L].swallow = TRUE;
+  pair_send (pair, D, stream, "never to be heard");
+  avi_link_finish (pair->ends[D].link, stream);
+  g_assert_false (avi_link_is_flushed (pair->ends[D].link));
+  pair_advance (pair, 10 * G_USEC_PER_SEC - MS);
+  g_assert_cmpstr (pair_happened (pair, D), ==, "");
+  pair_advance (pair, MS);
+  g_assert_cmpstr (pair_happened (pair, D), ==, "reset");
+  g_assert_true (avi_link_is_flushed (pair->ends[D].link));
+}
+
+static void
+test_refused_peer_that_ends (void)
+{
+  g_autoptr(SealedPeer) peer = sealed_peer_new_dialling ();
+
+  sealed_peer_say_frame (peer, AVI_YAMUX_DATA, AVI_YAMUX_SYN, 1, HEADER "\x0b/unknown/1\n\x03xyz");
+  g_assert_true (heard_frame (peer, AVI_YAMUX_WINDOW_UPDATE, AVI_YAMUX_FIN, 1));
+  sealed_peer_say_frame (peer, AVI_YAMUX_DATA, 0, 1, "the last of it");
+  sealed_peer_say_frame (peer, AVI_YAMUX_WINDOW_UPDATE, AVI_YAMUX_FIN, 1, "");
+  sealed_peer_advance (peer, 1000 * MS);
+  g_assert_cmpuint (peer->heard->len, ==, 0);
+  g_assert_cmpuint (peer->n_events, ==, 1);
+  g_assert_cmpint (avi_link_deadline (peer->link), ==, G_MAXINT64);
+}
+
 #define ADD(what, func) g_test_add_func ("/link-streams/" what, func)
 
 int
@@ -549,5 +667,11 @@ main (int argc, char *argv[])
   ADD ("carries 200 streams at once", test_many_streams);
   ADD ("stops a sender whose receiver does not consume, and resumes", test_flow_control);
   ADD ("grows windows under latency, within max-receive", test_windows_grow);
+  ADD ("tells of a peer's stream with its protocol", test_inbound);
+  ADD ("says why it opens no stream", test_errors_of_open);
+  ADD ("opens no stream after an error", test_open_after_an_error);
+  ADD ("holds a piece of any size where it holds nothing", test_large_piece_is_held);
+  ADD ("resets a stream whose data it held for 10 s", test_negotiation_timeout_with_data_held);
+  ADD ("lets a refused peer end its stream", test_refused_peer_that_ends);
   return g_test_run ();
 }
