@@ -642,6 +642,26 @@ test_refused_peer_that_ends (void)
   g_assert_cmpint (avi_link_deadline (peer->link), ==, G_MAXINT64);
 }
 
+static void
+test_refused_peer_that_has_ended (void)
+{
+  static const char proposal[] = HEADER "\x0b/unknown/1\n\x03xyz";
+  g_autoptr(SealedPeer) peer = sealed_peer_new_dialling ();
+  AviYamuxFrame data = { AVI_YAMUX_DATA, AVI_YAMUX_SYN, 1, strlen (proposal) };
+  AviYamuxFrame fin = { AVI_YAMUX_WINDOW_UPDATE, AVI_YAMUX_FIN, 1, 0 };
+  AviWriter out;
+
+  /* All in one packet, so that the answer is not out when the end is read: it comes all the same. */
+  avi_writer_init (&out, 4096);
+  g_assert_true (avi_yamux_frame_put (&data, &out) && avi_writer_put (&out, AVI_SPAN_STRING (proposal))
+                 && avi_yamux_frame_put (&fin, &out));
+  sealed_peer_say (peer, AVI_SPAN (out.data, out.len));
+  avi_writer_clear (&out);
+  g_assert_nonnull (memmem (peer->heard->data, peer->heard->len, "\x03na\n", 4));
+  g_assert_true (heard_frame (peer, AVI_YAMUX_WINDOW_UPDATE, AVI_YAMUX_FIN, 1));
+  g_assert_cmpuint (peer->n_events, ==, 1);
+}
+
 #define ADD(what, func) g_test_add_func ("/link-streams/" what, func)
 
 int
@@ -673,5 +693,6 @@ main (int argc, char *argv[])
   ADD ("holds a piece of any size where it holds nothing", test_large_piece_is_held);
   ADD ("resets a stream whose data it held for 10 s", test_negotiation_timeout_with_data_held);
   ADD ("lets a refused peer end its stream", test_refused_peer_that_ends);
+  ADD ("answers a refused peer that has ended its stream", test_refused_peer_that_has_ended);
   return g_test_run ();
 }

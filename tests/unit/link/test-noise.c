@@ -1,160 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-error.h"
-#include "link/avi-noise.h"
-#include "link/avi-noise-payload.h"
-
-#define ROOM (1024 * 1024)
+#include "noise-end.h"
 
 static const char *const yamux[] = { "/yamux/1.0.0", NULL };
-
-/* A device, known by a letter. */
-static AviKeyPair *
-make_identity (char letter)
-{
-  guint8 seed[AVI_KEY_SEED_LEN];
-
-  memset (seed, letter, sizeof seed);
-  return avi_key_pair_from_seed (seed);
-}
-
-static AviNoiseStatic *
-make_statics (char letter)
-{
-  g_autoptr(AviKeyPair) identity = make_identity (letter);
-  AviRandom random;
-
-  avi_random_seed (&random, letter);
-  return avi_noise_static_new (identity, &random);
-}
-
-/* One end of a connection, and what it has told. */
-typedef struct
-{
-  AviNoise   *noise;
-  AviRandom   random;
-  AviWriter   writer;
-  GByteArray *text;
-  gboolean    established;
-  AviPeerId   peer;
-  const char *muxer;
-} End;
-
-static void
-end_init (End *end, char letter, gboolean initiator, const AviPeerId *expected, const char *const *muxers)
-{
-  g_autoptr(AviNoiseStatic) statics = make_statics (letter);
-
-  *end = (End) { .text = g_byte_array_new () };
-  avi_random_seed (&end->random, initiator ? 11 : 12);
-  avi_writer_init (&end->writer, ROOM);
-  end->noise = avi_noise_new (&(AviNoiseConfig) {
-    .initiator = initiator,
-    .statics = statics,
-    .expected = expected,
-    .muxers = muxers,
-    .random = &end->random,
-  });
-}
-
-static void
-end_clear (End *end)
-{
-  avi_noise_free (end->noise);
-  avi_writer_clear (&end->writer);
-  g_byte_array_unref (end->text);
-}
-
-static void
-take_events (End *end)
-{
-  AviNoiseEvent event;
-
-  while (avi_noise_next (end->noise, &event))
-    switch (event.type)
-      {
-      case AVI_NOISE_EVENT_ESTABLISHED:
-        g_assert_false (end->established);
-        end->established = TRUE;
-        end->peer = *avi_public_key_get_peer_id (event.key);
-        end->muxer = event.muxer;
-        break;
-      case AVI_NOISE_EVENT_DATA:
-        g_assert_true (end->established);
-        g_assert_cmpuint (event.data.len, >, 0);
-        g_byte_array_append (end->text, event.data.data, event.data.len);
-        break;
-      default:
-        g_assert_not_reached ();
-      }
-}
-
-/* Hands @bytes over in pieces of @step, each in a place of its own that is gone afterwards. */
-static gboolean
-hear (End *end, AviSpan bytes, gsize step, GError **error)
-{
-  while (bytes.len > 0)
-    {
-      gsize n = MIN (step, bytes.len);
-      g_autofree guint8 *piece = g_memdup2 (bytes.data, n);
-
-      if (!avi_noise_receive (end->noise, AVI_SPAN (piece, n), 0, error))
-        return FALSE;
-      take_events (end);
-      bytes = avi_span_skip (bytes, n);
-    }
-  return TRUE;
-}
-
-static AviSpan
-written (End *end)
-{
-  return AVI_SPAN (end->writer.data, end->writer.len);
-}
-
-/* What @from has to say in the handshake goes to @to. */
-static gboolean
-pass (End *from, End *to, gsize step, GError **error)
-{
-  gboolean good;
-
-  while (avi_noise_transmit (from->noise, &from->writer, 0))
-    ;
-  good = hear (to, written (from), step, error);
-  avi_writer_truncate (&from->writer, 0);
-  return good;
-}
-
-static void
-shake_hands (End *initiator, End *responder, gsize step)
-{
-  g_assert_true (pass (initiator, responder, step, NULL));
-  g_assert_true (pass (responder, initiator, step, NULL));
-  g_assert_true (pass (initiator, responder, step, NULL));
-  g_assert_true (initiator->established && responder->established);
-}
-
-static void
-connect_ends (End *initiator, End *responder)
-{
-  end_init (initiator, 'a', TRUE, NULL, NULL);
-  end_init (responder, 'b', FALSE, NULL, NULL);
-  shake_hands (initiator, responder, G_MAXSIZE);
-}
-
-static void
-assert_error_says (GError *error, AviError code, const char *pattern)
-{
-  g_assert_error (error, AVI_ERROR, (int) code);
-  if (!g_pattern_match_simple (pattern, error->message))
-    g_error ("“%s” does not match “%s”", error->message, pattern);
-}
 
 static void
 assert_is (const AviPeerId *peer, char letter)
 {
-  g_autoptr(AviKeyPair) identity = make_identity (letter);
+  g_autoptr(AviKeyPair) identity = noise_make_identity (letter);
 
   g_assert_true (avi_peer_id_equal (peer, avi_key_pair_get_peer_id (identity)));
 }
@@ -164,93 +18,93 @@ test_handshake_cut_anywhere (void)
 {
   for (gsize step = 1; step < 300; step++)
     {
-      End initiator, responder;
+      NoiseEnd initiator, responder;
 
-      end_init (&initiator, 'a', TRUE, NULL, yamux);
-      end_init (&responder, 'b', FALSE, NULL, yamux);
-      shake_hands (&initiator, &responder, step);
+      noise_end_init (&initiator, 'a', TRUE, NULL, yamux);
+      noise_end_init (&responder, 'b', FALSE, NULL, yamux);
+      noise_ends_shake_hands (&initiator, &responder, step);
       assert_is (&initiator.peer, 'b');
       assert_is (&responder.peer, 'a');
       g_assert_true (initiator.muxer == yamux[0] && responder.muxer == yamux[0]);
       g_assert_cmpint (avi_noise_deadline (initiator.noise), ==, G_MAXINT64);
-      end_clear (&initiator);
-      end_clear (&responder);
+      noise_end_clear (&initiator);
+      noise_end_clear (&responder);
     }
 }
 
 static void
 test_first_message_is_a_bare_key (void)
 {
-  End initiator;
+  NoiseEnd initiator;
 
-  end_init (&initiator, 'a', TRUE, NULL, yamux);
+  noise_end_init (&initiator, 'a', TRUE, NULL, yamux);
   g_assert_true (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
   g_assert_cmpuint (initiator.writer.len, ==, 2 + 32);
   g_assert_false (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
-  end_clear (&initiator);
+  noise_end_clear (&initiator);
 }
 
 static void
 test_waits_for_room (void)
 {
-  End initiator;
+  NoiseEnd initiator;
 
-  end_init (&initiator, 'a', TRUE, NULL, NULL);
+  noise_end_init (&initiator, 'a', TRUE, NULL, NULL);
   initiator.writer.limit = 33;
   g_assert_false (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
   g_assert_cmpuint (initiator.writer.len, ==, 0);
   initiator.writer.limit = 34;
   g_assert_true (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
-  end_clear (&initiator);
+  noise_end_clear (&initiator);
 }
 
 static void
 test_expected_peer (void)
 {
-  g_autoptr(AviKeyPair) b = make_identity ('b');
-  g_autoptr(AviKeyPair) c = make_identity ('c');
+  g_autoptr(AviKeyPair) b = noise_make_identity ('b');
+  g_autoptr(AviKeyPair) c = noise_make_identity ('c');
   g_autofree char *b_text = avi_peer_id_to_string (avi_key_pair_get_peer_id (b));
   g_autofree char *c_text = avi_peer_id_to_string (avi_key_pair_get_peer_id (c));
   g_autofree char *pattern = g_strdup_printf ("*expected peer %s, but %s*", c_text, b_text);
   g_autoptr(GError) error = NULL;
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  end_init (&initiator, 'a', TRUE, avi_key_pair_get_peer_id (b), NULL);
-  end_init (&responder, 'b', FALSE, NULL, NULL);
-  shake_hands (&initiator, &responder, G_MAXSIZE);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_init (&initiator, 'a', TRUE, avi_key_pair_get_peer_id (b), NULL);
+  noise_end_init (&responder, 'b', FALSE, NULL, NULL);
+  noise_ends_shake_hands (&initiator, &responder, G_MAXSIZE);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 
-  end_init (&initiator, 'a', TRUE, avi_key_pair_get_peer_id (c), NULL);
-  end_init (&responder, 'b', FALSE, NULL, NULL);
-  g_assert_true (pass (&initiator, &responder, G_MAXSIZE, NULL));
-  g_assert_false (pass (&responder, &initiator, G_MAXSIZE, &error));
-  assert_error_says (error, AVI_ERROR_SECURITY, pattern);
+  noise_end_init (&initiator, 'a', TRUE, avi_key_pair_get_peer_id (c), NULL);
+  noise_end_init (&responder, 'b', FALSE, NULL, NULL);
+  g_assert_true (noise_end_pass (&initiator, &responder, G_MAXSIZE, NULL));
+  g_assert_false (noise_end_pass (&responder, &initiator, G_MAXSIZE, &error));
+  noise_assert_error (error, AVI_ERROR_SECURITY, pattern);
 
   /* For good: no third message, and nothing is heard any more. */
   g_clear_error (&error);
   g_assert_false (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
   g_assert_false (avi_noise_can_seal (initiator.noise));
-  g_assert_false (hear (&initiator, AVI_SPAN_STRING ("more"), G_MAXSIZE, &error));
-  assert_error_says (error, AVI_ERROR_CLOSED, "*");
+  g_assert_false (noise_end_hear (&initiator, AVI_SPAN_STRING ("more"), G_MAXSIZE, &error));
+  noise_assert_error (error, AVI_ERROR_CLOSED, "*");
   g_assert_false (initiator.established);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
 test_oneself (void)
 {
   g_autoptr(GError) error = NULL;
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  end_init (&initiator, 'a', TRUE, NULL, NULL);
-  end_init (&responder, 'a', FALSE, NULL, NULL);
-  g_assert_true (pass (&initiator, &responder, G_MAXSIZE, NULL));
-  g_assert_false (pass (&responder, &initiator, G_MAXSIZE, &error));
-  assert_error_says (error, AVI_ERROR_SECURITY, "*our own static key*");
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_init (&initiator, 'a', TRUE, NULL, NULL);
+  noise_end_init (&responder, 'a', FALSE, NULL, NULL);
+  g_assert_true (noise_end_pass (&initiator, &responder, G_MAXSIZE, NULL));
+  g_assert_false (noise_end_pass (&responder, &initiator, G_MAXSIZE, &error));
+  noise_assert_error (error, AVI_ERROR_SECURITY, "*our own static key*");
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
@@ -258,21 +112,21 @@ test_mirror (void)
 {
   g_autoptr(GError) error = NULL;
   g_autofree guint8 *reflected = NULL;
-  End initiator;
+  NoiseEnd initiator;
 
-  end_init (&initiator, 'a', TRUE, NULL, NULL);
+  noise_end_init (&initiator, 'a', TRUE, NULL, NULL);
   g_assert_true (avi_noise_transmit (initiator.noise, &initiator.writer, 0));
   reflected = g_memdup2 (initiator.writer.data, initiator.writer.len);
-  g_assert_false (hear (&initiator, AVI_SPAN (reflected, initiator.writer.len), G_MAXSIZE, &error));
-  assert_error_says (error, AVI_ERROR_PROTOCOL, "*message 2 of 3*");
-  end_clear (&initiator);
+  g_assert_false (noise_end_hear (&initiator, AVI_SPAN (reflected, initiator.writer.len), G_MAXSIZE, &error));
+  noise_assert_error (error, AVI_ERROR_PROTOCOL, "*message 2 of 3*");
+  noise_end_clear (&initiator);
 }
 
 /* A responder that is true to Noise and puts @payload into message 2: what does the initiator make of it? */
 static gboolean
-answer_with (AviSpan payload, char static_letter, End *initiator, GError **error)
+answer_with (AviSpan payload, char static_letter, NoiseEnd *initiator, GError **error)
 {
-  g_autoptr(AviNoiseStatic) statics = make_statics (static_letter);
+  g_autoptr(AviNoiseStatic) statics = noise_make_statics (static_letter);
   g_autoptr(GByteArray) out = g_byte_array_new ();
   const guint8 ephemeral[AVI_X25519_LEN] = { 99 };
   AviNoiseHandshake villain;
@@ -281,14 +135,14 @@ answer_with (AviSpan payload, char static_letter, End *initiator, GError **error
 
   avi_noise_handshake_init (&villain, FALSE, AVI_SPAN_EMPTY, avi_noise_static_get_keys (statics), ephemeral);
   g_assert_true (avi_noise_transmit (initiator->noise, &initiator->writer, 0));
-  g_assert_true (avi_noise_handshake_read (&villain, avi_span_skip (written (initiator), 2), &first, NULL));
+  g_assert_true (avi_noise_handshake_read (&villain, avi_span_skip (noise_end_written (initiator), 2), &first, NULL));
   g_assert_cmpuint (first.len, ==, 0);
 
   g_byte_array_set_size (out, 2);
   g_assert_true (avi_noise_handshake_write (&villain, payload, out, NULL));
   out->data[0] = (out->len - 2) >> 8;
   out->data[1] = (out->len - 2) & 0xff;
-  good = hear (initiator, AVI_SPAN (out->data, out->len), G_MAXSIZE, error);
+  good = noise_end_hear (initiator, AVI_SPAN (out->data, out->len), G_MAXSIZE, error);
   avi_noise_handshake_clear (&villain);
   return good;
 }
@@ -297,58 +151,23 @@ static void
 assert_answer_fails (AviSpan payload, char static_letter, AviError code, const char *pattern)
 {
   g_autoptr(GError) error = NULL;
-  End initiator;
+  NoiseEnd initiator;
 
-  end_init (&initiator, 'a', TRUE, NULL, yamux);
+  noise_end_init (&initiator, 'a', TRUE, NULL, yamux);
   g_assert_false (answer_with (payload, static_letter, &initiator, &error));
-  assert_error_says (error, code, pattern);
+  noise_assert_error (error, code, pattern);
   g_assert_false (initiator.established);
-  end_clear (&initiator);
+  noise_end_clear (&initiator);
 }
 
 static void
 test_stolen_signature (void)
 {
-  g_autoptr(AviNoiseStatic) b = make_statics ('b');
+  g_autoptr(AviNoiseStatic) b = noise_make_statics ('b');
   g_autoptr(GBytes) payload = avi_noise_payload_encode (b, NULL);
 
   /* Identity b signs static key b, but c's is used. */
   assert_answer_fails (avi_span_from_bytes (payload), 'c', AVI_ERROR_SECURITY, "*signature of 12D3*wrong*");
-}
-
-static void
-test_bad_payloads (void)
-{
-  g_autoptr(AviNoiseStatic) b = make_statics ('b');
-  g_autoptr(GBytes) payload = avi_noise_payload_encode (b, NULL);
-  AviSpan good = avi_span_from_bytes (payload);
-  g_autoptr(GByteArray) too_long = g_byte_array_new ();
-
-  assert_answer_fails (AVI_SPAN_EMPTY, 'b', AVI_ERROR_PROTOCOL, "*identity*missing*");
-  assert_answer_fails (AVI_SPAN_STRING ("\xff\xff\xff"), 'b', AVI_ERROR_PROTOCOL, "*payload*protobuf*");
-  assert_answer_fails (AVI_SPAN_STRING ("\x0a\x02hi"), 'b', AVI_ERROR_PROTOCOL, "*identity*");
-  /* The key alone: 2 bytes of head, 36 of key. */
-  assert_answer_fails (AVI_SPAN (good.data, 38), 'b', AVI_ERROR_SECURITY, "*signature*");
-
-  /* 2,049 bytes of identity key. */
-  g_byte_array_append (too_long, (const guint8 *) "\x0a\x81\x10", 3);
-  g_byte_array_set_size (too_long, 3 + AVI_PUBLIC_KEY_MAX + 1);
-  assert_answer_fails (AVI_SPAN (too_long->data, too_long->len), 'b', AVI_ERROR_LIMIT, "*identity*2049 bytes*2048*");
-}
-
-static void
-test_many_extensions (void)
-{
-  g_autoptr(AviNoiseStatic) b = make_statics ('b');
-  g_autoptr(GBytes) payload = avi_noise_payload_encode (b, NULL);
-  g_autoptr(GByteArray) swollen = g_byte_array_new ();
-  const guint8 extensions[] = { 0x22, 0x88, 0x27 }; /* 5,000 bytes of field 4: 2,500 muxers without a name */
-
-  g_byte_array_append (swollen, g_bytes_get_data (payload, NULL), g_bytes_get_size (payload));
-  g_byte_array_append (swollen, extensions, sizeof extensions);
-  for (int i = 0; i < 2500; i++)
-    g_byte_array_append (swollen, (const guint8 *) "\x12\x00", 2);
-  assert_answer_fails (AVI_SPAN (swollen->data, swollen->len), 'b', AVI_ERROR_LIMIT, "*payload*5*bytes*");
 }
 
 typedef struct
@@ -372,15 +191,15 @@ test_muxers (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      End initiator, responder;
+      NoiseEnd initiator, responder;
 
-      end_init (&initiator, 'a', TRUE, NULL, cases[i].initiator[0] != NULL ? cases[i].initiator : NULL);
-      end_init (&responder, 'b', FALSE, NULL, cases[i].responder[0] != NULL ? cases[i].responder : NULL);
-      shake_hands (&initiator, &responder, G_MAXSIZE);
+      noise_end_init (&initiator, 'a', TRUE, NULL, cases[i].initiator[0] != NULL ? cases[i].initiator : NULL);
+      noise_end_init (&responder, 'b', FALSE, NULL, cases[i].responder[0] != NULL ? cases[i].responder : NULL);
+      noise_ends_shake_hands (&initiator, &responder, G_MAXSIZE);
       g_assert_cmpstr (initiator.muxer, ==, cases[i].agreed);
       g_assert_cmpstr (responder.muxer, ==, cases[i].agreed);
-      end_clear (&initiator);
-      end_clear (&responder);
+      noise_end_clear (&initiator);
+      noise_end_clear (&responder);
     }
 }
 
@@ -389,15 +208,15 @@ test_no_common_muxer (void)
 {
   static const char *const mplex[] = { "/mplex/6.7.0", NULL };
   g_autoptr(GError) error = NULL;
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  end_init (&initiator, 'a', TRUE, NULL, yamux);
-  end_init (&responder, 'b', FALSE, NULL, mplex);
-  g_assert_true (pass (&initiator, &responder, G_MAXSIZE, NULL));
-  g_assert_false (pass (&responder, &initiator, G_MAXSIZE, &error));
-  assert_error_says (error, AVI_ERROR_PROTOCOL, "*muxers*");
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_init (&initiator, 'a', TRUE, NULL, yamux);
+  noise_end_init (&responder, 'b', FALSE, NULL, mplex);
+  g_assert_true (noise_end_pass (&initiator, &responder, G_MAXSIZE, NULL));
+  g_assert_false (noise_end_pass (&responder, &initiator, G_MAXSIZE, &error));
+  noise_assert_error (error, AVI_ERROR_PROTOCOL, "*muxers*");
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
@@ -422,13 +241,14 @@ test_handshake_limits (void)
     for (gsize step = 1; step <= 2; step++)
       {
         g_autoptr(GError) error = NULL;
-        End responder;
+        NoiseEnd responder;
 
-        end_init (&responder, 'b', FALSE, NULL, NULL);
-        g_assert_false (hear (&responder, AVI_SPAN (cases[i].bytes, cases[i].len), step == 1 ? 1 : G_MAXSIZE, &error));
-        assert_error_says (error, cases[i].code, cases[i].pattern);
+        noise_end_init (&responder, 'b', FALSE, NULL, NULL);
+        g_assert_false (
+            noise_end_hear (&responder, AVI_SPAN (cases[i].bytes, cases[i].len), step == 1 ? 1 : G_MAXSIZE, &error));
+        noise_assert_error (error, cases[i].code, cases[i].pattern);
         g_assert_false (avi_noise_transmit (responder.noise, &responder.writer, 0));
-        end_clear (&responder);
+        noise_end_clear (&responder);
       }
 }
 
@@ -437,13 +257,13 @@ test_first_payload_is_ignored (void)
 {
   const guint8 secret[AVI_X25519_LEN] = { 5 };
   guint8 message[2 + AVI_X25519_LEN + 5] = { 0, AVI_X25519_LEN + 5 };
-  End responder;
+  NoiseEnd responder;
 
   avi_x25519_public (secret, message + 2);
-  end_init (&responder, 'b', FALSE, NULL, NULL);
-  g_assert_true (hear (&responder, AVI_SPAN (message, sizeof message), G_MAXSIZE, NULL));
+  noise_end_init (&responder, 'b', FALSE, NULL, NULL);
+  g_assert_true (noise_end_hear (&responder, AVI_SPAN (message, sizeof message), G_MAXSIZE, NULL));
   g_assert_true (avi_noise_transmit (responder.noise, &responder.writer, 0));
-  end_clear (&responder);
+  noise_end_clear (&responder);
 }
 
 static void
@@ -453,14 +273,14 @@ test_corrupt_handshake (void)
   for (int message = 0; message < 3; message++)
     for (gsize at = 0, len = 1; at < len; at++)
       {
-        End ends[2];
+        NoiseEnd ends[2];
         gboolean good = TRUE;
 
-        end_init (&ends[0], 'a', TRUE, NULL, yamux);
-        end_init (&ends[1], 'b', FALSE, NULL, yamux);
+        noise_end_init (&ends[0], 'a', TRUE, NULL, yamux);
+        noise_end_init (&ends[1], 'b', FALSE, NULL, yamux);
         for (int i = 0; i < 3 && good; i++)
           {
-            End *from = &ends[i % 2], *to = &ends[1 - i % 2];
+            NoiseEnd *from = &ends[i % 2], *to = &ends[1 - i % 2];
 
             while (avi_noise_transmit (from->noise, &from->writer, 0))
               ;
@@ -469,19 +289,19 @@ test_corrupt_handshake (void)
                 len = from->writer.len;
                 from->writer.data[at] ^= 1 << at % 8;
               }
-            good = hear (to, written (from), G_MAXSIZE, NULL);
+            good = noise_end_hear (to, noise_end_written (from), G_MAXSIZE, NULL);
             avi_writer_truncate (&from->writer, 0);
           }
         /* The initiator is done before the last message; its peer never is. */
         g_assert_false (ends[1].established);
         g_assert_true (!ends[0].established || message == 2);
-        end_clear (&ends[0]);
-        end_clear (&ends[1]);
+        noise_end_clear (&ends[0]);
+        noise_end_clear (&ends[1]);
       }
 }
 
 static void
-seal (End *end, const guint8 *text, gsize len)
+seal (NoiseEnd *end, const guint8 *text, gsize len)
 {
   gsize start = avi_noise_begin (end->noise, &end->writer, 1);
 
@@ -496,9 +316,9 @@ test_transport (void)
   const gsize lengths[] = { 1, 2, 100, 0, 4096, 65518, AVI_NOISE_PAYLOAD_MAX, 7 };
   const gsize steps[] = { 1, 2, 3, 17, 1000, 30000, 65536, 65537, 70000, G_MAXSIZE };
   g_autoptr(GByteArray) text = g_byte_array_new ();
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  connect_ends (&initiator, &responder);
+  noise_ends_connect (&initiator, &responder);
   for (gsize i = 0; i < AVI_NOISE_PAYLOAD_MAX; i++)
     g_byte_array_append (text, &(guint8) { i * 7 >> 3 }, 1);
 
@@ -513,7 +333,7 @@ test_transport (void)
           frames += lengths[i] > 0;
         }
       g_assert_cmpuint (initiator.writer.len, ==, sent + frames * AVI_NOISE_OVERHEAD);
-      g_assert_true (hear (&responder, written (&initiator), steps[step], NULL));
+      g_assert_true (noise_end_hear (&responder, noise_end_written (&initiator), steps[step], NULL));
       avi_writer_truncate (&initiator.writer, 0);
 
       g_assert_cmpuint (responder.text->len, ==, sent);
@@ -521,39 +341,39 @@ test_transport (void)
         g_assert_true (memcmp (responder.text->data + at, text->data, lengths[i]) == 0);
       g_byte_array_set_size (responder.text, 0);
     }
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
 test_both_ways (void)
 {
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  connect_ends (&initiator, &responder);
+  noise_ends_connect (&initiator, &responder);
   for (int i = 0; i < 3; i++)
     {
       seal (&responder, (const guint8 *) "pong", 4);
       seal (&initiator, (const guint8 *) "ping", 4);
     }
-  g_assert_true (hear (&initiator, written (&responder), 5, NULL));
-  g_assert_true (hear (&responder, written (&initiator), 5, NULL));
+  g_assert_true (noise_end_hear (&initiator, noise_end_written (&responder), 5, NULL));
+  g_assert_true (noise_end_hear (&responder, noise_end_written (&initiator), 5, NULL));
   g_assert_cmpmem (initiator.text->data, initiator.text->len, "pongpongpong", 12);
   g_assert_cmpmem (responder.text->data, responder.text->len, "pingpingping", 12);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
 test_opened_in_place (void)
 {
-  End initiator, responder;
+  NoiseEnd initiator, responder;
   AviNoiseEvent event;
 
-  connect_ends (&initiator, &responder);
+  noise_ends_connect (&initiator, &responder);
   seal (&initiator, (const guint8 *) "first", 5);
   seal (&initiator, (const guint8 *) "second", 6);
-  g_assert_true (avi_noise_receive (responder.noise, written (&initiator), 0, NULL));
+  g_assert_true (avi_noise_receive (responder.noise, noise_end_written (&initiator), 0, NULL));
   g_assert_true (avi_noise_next (responder.noise, &event));
   g_assert_true (event.data.data == initiator.writer.data + 2);
   g_assert_cmpmem (event.data.data, event.data.len, "first", 5);
@@ -561,19 +381,19 @@ test_opened_in_place (void)
   g_assert_true (event.data.data == initiator.writer.data + 5 + AVI_NOISE_OVERHEAD + 2);
   g_assert_cmpmem (event.data.data, event.data.len, "second", 6);
   g_assert_false (avi_noise_next (responder.noise, &event));
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
 test_text_behind_the_handshake (void)
 {
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  end_init (&initiator, 'a', TRUE, NULL, NULL);
-  end_init (&responder, 'b', FALSE, NULL, NULL);
-  g_assert_true (pass (&initiator, &responder, G_MAXSIZE, NULL));
-  g_assert_true (pass (&responder, &initiator, G_MAXSIZE, NULL));
+  noise_end_init (&initiator, 'a', TRUE, NULL, NULL);
+  noise_end_init (&responder, 'b', FALSE, NULL, NULL);
+  g_assert_true (noise_end_pass (&initiator, &responder, G_MAXSIZE, NULL));
+  g_assert_true (noise_end_pass (&responder, &initiator, G_MAXSIZE, NULL));
 
   /* Message 3 and the first frame in one packet. */
   g_assert_false (avi_noise_can_seal (initiator.noise));
@@ -581,21 +401,21 @@ test_text_behind_the_handshake (void)
   g_assert_true (avi_noise_can_seal (initiator.noise));
   seal (&initiator, (const guint8 *) "early", 5);
   g_assert_false (avi_noise_can_seal (responder.noise));
-  g_assert_true (hear (&responder, written (&initiator), G_MAXSIZE, NULL));
+  g_assert_true (noise_end_hear (&responder, noise_end_written (&initiator), G_MAXSIZE, NULL));
   g_assert_true (avi_noise_can_seal (responder.noise));
   g_assert_cmpmem (responder.text->data, responder.text->len, "early", 5);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
 test_begin_limits_the_writer (void)
 {
-  End initiator, responder;
+  NoiseEnd initiator, responder;
   AviWriter *writer = &initiator.writer;
   gsize start;
 
-  connect_ends (&initiator, &responder);
+  noise_ends_connect (&initiator, &responder);
 
   g_assert_true (avi_writer_put (writer, AVI_SPAN_STRING ("before")));
   start = avi_noise_begin (initiator.noise, writer, 1);
@@ -623,10 +443,10 @@ test_begin_limits_the_writer (void)
       g_assert_cmpuint (avi_noise_begin (initiator.noise, writer, 0), ==, G_MAXSIZE);
     }
 
-  g_assert_true (hear (&responder, avi_span_skip (written (&initiator), 6), G_MAXSIZE, NULL));
+  g_assert_true (noise_end_hear (&responder, avi_span_skip (noise_end_written (&initiator), 6), G_MAXSIZE, NULL));
   g_assert_cmpmem (responder.text->data, responder.text->len, "abc", 3);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
@@ -637,13 +457,13 @@ test_short_frames (void)
       {
         const guint8 frame[2 + AVI_AEAD_TAG_LEN] = { 0, len };
         g_autoptr(GError) error = NULL;
-        End initiator, responder;
+        NoiseEnd initiator, responder;
 
-        connect_ends (&initiator, &responder);
-        g_assert_false (hear (&responder, AVI_SPAN (frame, sizeof frame), step == 1 ? 1 : G_MAXSIZE, &error));
-        assert_error_says (error, AVI_ERROR_PROTOCOL, "*shorter than its tag*");
-        end_clear (&initiator);
-        end_clear (&responder);
+        noise_ends_connect (&initiator, &responder);
+        g_assert_false (noise_end_hear (&responder, AVI_SPAN (frame, sizeof frame), step == 1 ? 1 : G_MAXSIZE, &error));
+        noise_assert_error (error, AVI_ERROR_PROTOCOL, "*shorter than its tag*");
+        noise_end_clear (&initiator);
+        noise_end_clear (&responder);
       }
 }
 
@@ -655,22 +475,23 @@ test_empty_frame (void)
   for (gsize step = 1; step < 40; step++)
     {
       g_autoptr(GByteArray) sent = g_byte_array_new ();
-      g_autoptr(AviNoiseStatic) a = make_statics ('a');
+      g_autoptr(AviNoiseStatic) a = noise_make_statics ('a');
       g_autoptr(GBytes) payload = avi_noise_payload_encode (a, NULL);
       const guint8 ephemeral[AVI_X25519_LEN] = { 3 };
       AviNoiseCipher sending = { 0 }, receiving = { 0 };
       AviNoiseHandshake peer;
       AviSpan opened;
-      End responder;
+      NoiseEnd responder;
 
       /* Ours never sends one: a peer that does. */
-      end_init (&responder, 'b', FALSE, NULL, NULL);
+      noise_end_init (&responder, 'b', FALSE, NULL, NULL);
       avi_noise_handshake_init (&peer, TRUE, AVI_SPAN_EMPTY, avi_noise_static_get_keys (a), ephemeral);
       g_byte_array_append (sent, (const guint8 *) "\x00\x20", 2);
       g_assert_true (avi_noise_handshake_write (&peer, AVI_SPAN_EMPTY, sent, NULL));
-      g_assert_true (hear (&responder, AVI_SPAN (sent->data, sent->len), step, NULL));
+      g_assert_true (noise_end_hear (&responder, AVI_SPAN (sent->data, sent->len), step, NULL));
       g_assert_true (avi_noise_transmit (responder.noise, &responder.writer, 0));
-      g_assert_true (avi_noise_handshake_read (&peer, avi_span_skip (written (&responder), 2), &opened, NULL));
+      g_assert_true (
+          avi_noise_handshake_read (&peer, avi_span_skip (noise_end_written (&responder), 2), &opened, NULL));
 
       g_byte_array_set_size (sent, 2);
       g_assert_true (avi_noise_handshake_write (&peer, avi_span_from_bytes (payload), sent, NULL));
@@ -681,14 +502,14 @@ test_empty_frame (void)
           g_assert_true (avi_noise_cipher_seal (&sending, AVI_SPAN_EMPTY, AVI_SPAN_EMPTY, frame + 2));
           g_byte_array_append (sent, frame, sizeof frame);
         }
-      g_assert_true (hear (&responder, AVI_SPAN (sent->data, sent->len), step, NULL));
+      g_assert_true (noise_end_hear (&responder, AVI_SPAN (sent->data, sent->len), step, NULL));
       g_assert_true (responder.established);
       g_assert_cmpuint (responder.text->len, ==, 0);
 
       avi_noise_handshake_clear (&peer);
       avi_noise_cipher_clear (&sending);
       avi_noise_cipher_clear (&receiving);
-      end_clear (&responder);
+      noise_end_clear (&responder);
     }
 }
 
@@ -725,14 +546,14 @@ harm_shorten (GByteArray *frames)
 static void
 harm_reflect (GByteArray *frames)
 {
-  End initiator, responder;
+  NoiseEnd initiator, responder;
 
-  connect_ends (&initiator, &responder);
+  noise_ends_connect (&initiator, &responder);
   seal (&responder, (const guint8 *) "xx", 2);
   g_byte_array_set_size (frames, 0);
   g_byte_array_append (frames, responder.writer.data, responder.writer.len);
-  end_clear (&initiator);
-  end_clear (&responder);
+  noise_end_clear (&initiator);
+  noise_end_clear (&responder);
 }
 
 static void
@@ -745,19 +566,19 @@ test_harmed_frames (void)
       {
         g_autoptr(GByteArray) frames = g_byte_array_new ();
         g_autoptr(GError) error = NULL;
-        End initiator, responder;
+        NoiseEnd initiator, responder;
 
-        connect_ends (&initiator, &responder);
+        noise_ends_connect (&initiator, &responder);
         seal (&initiator, (const guint8 *) "xx", 2);
         seal (&initiator, (const guint8 *) "yy", 2);
         g_byte_array_append (frames, initiator.writer.data, initiator.writer.len);
         g_assert_cmpuint (frames->len, ==, 40);
         harms[i](frames);
-        g_assert_false (hear (&responder, AVI_SPAN (frames->data, frames->len), step, &error));
-        assert_error_says (error, AVI_ERROR_SECURITY, "Noise frame *was changed*");
+        g_assert_false (noise_end_hear (&responder, AVI_SPAN (frames->data, frames->len), step, &error));
+        noise_assert_error (error, AVI_ERROR_SECURITY, "Noise frame *was changed*");
         g_assert_false (avi_noise_can_seal (responder.noise));
-        end_clear (&initiator);
-        end_clear (&responder);
+        noise_end_clear (&initiator);
+        noise_end_clear (&responder);
       }
 }
 
@@ -767,17 +588,17 @@ test_corrupt_frames (void)
   for (gsize at = 0; at < 24; at++)
     for (int bit = 0; bit < 8; bit++)
       {
-        End initiator, responder;
+        NoiseEnd initiator, responder;
 
-        connect_ends (&initiator, &responder);
+        noise_ends_connect (&initiator, &responder);
         seal (&initiator, (const guint8 *) "secret", 6);
         initiator.writer.data[at] ^= 1 << bit;
         /* A length that claims more waits for it; nothing is ever handed up. */
-        g_assert_cmpint (hear (&responder, written (&initiator), G_MAXSIZE, NULL), ==,
+        g_assert_cmpint (noise_end_hear (&responder, noise_end_written (&initiator), G_MAXSIZE, NULL), ==,
                          initiator.writer.data[0] << 8 > 0 || (at == 1 && initiator.writer.data[1] > 22));
         g_assert_cmpuint (responder.text->len, ==, 0);
-        end_clear (&initiator);
-        end_clear (&responder);
+        noise_end_clear (&initiator);
+        noise_end_clear (&responder);
       }
 }
 
@@ -793,8 +614,6 @@ main (int argc, char **argv)
   g_test_add_func ("/noise/a node recognises itself", test_oneself);
   g_test_add_func ("/noise/a mirror is no peer", test_mirror);
   g_test_add_func ("/noise/a signature over another static key is refused", test_stolen_signature);
-  g_test_add_func ("/noise/bad payloads are errors that say what is wrong", test_bad_payloads);
-  g_test_add_func ("/noise/a payload that would swell in memory is refused", test_many_extensions);
   g_test_add_func ("/noise/the muxer is the initiator's first that both have", test_muxers);
   g_test_add_func ("/noise/muxers without a common one are an error", test_no_common_muxer);
   g_test_add_func ("/noise/handshake messages are bounded and checked at once", test_handshake_limits);
