@@ -135,7 +135,9 @@ test_counts (Fixture *f, gconstpointer data)
 
   avi_gossipsub_member_set_subscribed (members[0], TRUE);
   avi_gossipsub_member_set_subscribed (members[0], TRUE);
+  assert_counts (f, 4, 0, 0, 1);
   avi_gossipsub_member_set_subscribed (members[1], FALSE);
+  assert_counts (f, 4, 0, 0, 1);
   avi_gossipsub_member_set_subscribed (members[2], TRUE);
   assert_counts (f, 4, 0, 0, 2);
 
