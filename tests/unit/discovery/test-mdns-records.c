@@ -57,7 +57,7 @@ fixture_init_plain (Fixture *f)
 {
   g_autoptr(GPtrArray) addresses = mdns_make_addresses ("/ip4/10.0.0.1/tcp/4001", "/ip4/10.0.0.1/udp/1",
                                                         "/ip4/10.0.0.2/tcp/4002", "/ip4/10.0.0.1/tcp/4003",
-                                                        "/ip6/2001:db8::1/tcp/4001", NULL);
+                                                        "/ip6/2001:db8::1/tcp/4004", NULL);
 
   fixture_init (f, addresses);
 }
