@@ -278,12 +278,15 @@ test_overheard_by_itself (void)
   gint64 before;
   Fixture f;
 
-  /* Not in the train, */
+  /* Not in the train, whose end makes the first interval, */
   fixture_init (&f);
   avi_mdns_link_start (&f.link, START);
   assert_says (&f, "query, announce");
   avi_mdns_link_overheard (&f.link, f.now, &f.random);
   g_assert_cmpint (avi_mdns_link_get_deadline (&f.link), ==, START + 250 * MS);
+  f.now = START + 2 * SECOND;
+  assert_says (&f, "query, announce");
+  g_assert_cmpint (avi_mdns_link_get_deadline (&f.link), <, f.now + 5 * SECOND);
 
   /* but behind it, where the next query is one interval away again. */
   fixture_init_settled (&f);
