@@ -34,7 +34,7 @@ typedef struct
   char      *text;
   char      *host; /* "10.0.0.1" */
   GArray    *sent; /* of Sent */
-  GPtrArray *told; /* of text: "found PEER ADDRESS ADDRESS", "gone PEER", "foreign" */
+  GPtrArray *told; /* of text: "found PEER ADDRESS ADDRESS", "gone PEER", "foreign", "quiet" */
   guint      wakes;
 } Node;
 
