@@ -353,6 +353,25 @@ test_life (void)
 }
 
 static void
+test_heard_again (void)
+{
+  g_autoptr(AviMdnsCache) cache = avi_mdns_cache_new ();
+  guint ifindex;
+
+  /* A whole life from then on, and it is asked for as at first. */
+  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 100, START);
+  avi_mdns_cache_tick (cache, START + 96 * SECOND);
+  g_assert_true (avi_mdns_cache_next_stale (cache, &ifindex));
+  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 100, START + 96 * SECOND);
+  avi_mdns_cache_tick (cache, START + 100 * SECOND);
+  g_assert_false (avi_mdns_cache_next_stale (cache, &ifindex));
+  g_assert_cmpint (avi_mdns_cache_get_deadline (cache), ==, START + 176 * SECOND);
+  avi_mdns_cache_tick (cache, START + 176 * SECOND);
+  g_assert_true (avi_mdns_cache_next_stale (cache, &ifindex));
+  g_assert_cmpuint (avi_mdns_cache_get_n (cache), ==, 1);
+}
+
+static void
 test_late_tick (void)
 {
   g_autoptr(AviMdnsCache) cache = avi_mdns_cache_new ();
@@ -389,6 +408,7 @@ static void
 test_withdrawn_records (void)
 {
   g_autoptr(AviMdnsCache) cache = avi_mdns_cache_new ();
+  guint ifindex;
 
   /* Of nobody */
   learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 0, START);
@@ -403,11 +423,13 @@ test_withdrawn_records (void)
   avi_mdns_cache_tick (cache, START + SECOND);
   assert_happened (cache, "found 9 on 1: /ip4/10.0.0.9/tcp/1");
 
-  /* A second is left to it, and no more for being withdrawn again. */
-  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 0, START + 10 * SECOND);
-  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 0, START + 10 * SECOND + 900 * MS);
-  g_assert_cmpint (avi_mdns_cache_get_deadline (cache), ==, START + 11 * SECOND);
-  avi_mdns_cache_tick (cache, START + 11 * SECOND);
+  /* A second is left to it, in which it is not asked for, and no more for being withdrawn again. */
+  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 0, START + 90 * SECOND);
+  learn (cache, 9, "/ip4/10.0.0.9/tcp/1", 1, 0, START + 90 * SECOND + 900 * MS);
+  g_assert_cmpint (avi_mdns_cache_get_deadline (cache), ==, START + 91 * SECOND);
+  avi_mdns_cache_tick (cache, START + 91 * SECOND - 1);
+  g_assert_false (avi_mdns_cache_next_stale (cache, &ifindex));
+  avi_mdns_cache_tick (cache, START + 91 * SECOND);
   assert_happened (cache, "gone 9 on 1");
 }
 
@@ -558,6 +580,7 @@ main (int argc, char **argv)
   g_test_add_func ("/mdns-cache/tells all addresses of a peer, the newest first", test_learn);
   g_test_add_func ("/mdns-cache/keeps what it heard apart by interface", test_two_interfaces);
   g_test_add_func ("/mdns-cache/keeps a record for its life, 75 minutes at most", test_life);
+  g_test_add_func ("/mdns-cache/gives a record that is heard again its whole life", test_heard_again);
   g_test_add_func ("/mdns-cache/asks once for what it missed", test_late_tick);
   g_test_add_func ("/mdns-cache/tells what is left where an address expires", test_one_of_several_expires);
   g_test_add_func ("/mdns-cache/leaves a second to a record that is withdrawn", test_withdrawn_records);
