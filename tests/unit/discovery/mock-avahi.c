@@ -80,6 +80,12 @@ mock_avahi_make_browser (MockAvahi *self, GVariant *parameters, gboolean started
   g_assert_cmpint (ifindex, ==, -1);
   g_assert_cmpint (protocol, ==, -1);
   g_assert_cmpuint (class, ==, 1);
+  if (g_strcmp0 (browser->name, self->refuse_name) == 0)
+    {
+      mock_browser_free (browser);
+      g_dbus_method_invocation_return_dbus_error (invocation, NAME ".InvalidDomainNameError", "Not a name");
+      return;
+    }
   browser->path = g_strdup_printf ("/Client1/RecordBrowser%u", self->n_objects++);
   browser->started = started;
   g_ptr_array_add (self->browsers, browser);

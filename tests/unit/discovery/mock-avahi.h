@@ -39,6 +39,7 @@ typedef struct
   gint32           state;        /* of the server */
   const char      *refuse;       /* AddService fails with this error */
   gboolean         collide_once; /* the first group that is committed collides */
+  const char      *refuse_name;  /* no browser of this name is made */
 
   GDBusConnection *connection;
   guint            owner_id;
