@@ -127,6 +127,47 @@ test_limits_published (AvahiFixture *f, gconstpointer data)
   g_assert_cmpuint (g_strv_length (mock_avahi_get_group (f->mock, 1)->texts), ==, AVI_AVAHI_MAX_PUBLISHED);
 }
 
+static void
+test_group_fails (AvahiFixture *f, gconstpointer data)
+{
+  g_autofree char *name = NULL;
+  MockGroup *first;
+
+  avahi_start_with_daemon (f);
+  avahi_publish (f, 2, 4001, "/ip4/10.0.0.1/tcp/4001", NULL);
+  wait_for (mock_avahi_get_group (f->mock, 2) != NULL);
+  first = mock_avahi_get_group (f->mock, 2);
+  name = g_strdup (first->name);
+
+  /* What is no change of state, or says nothing new, changes nothing. */
+  mock_avahi_emit (f->mock, first->path, "EntryGroup", "StateChanged", g_variant_new ("(s)", "what"));
+  mock_avahi_emit (f->mock, first->path, "EntryGroup", "Unheard", g_variant_new ("(is)", 4, ""));
+  mock_avahi_emit (f->mock, first->path, "EntryGroup", "StateChanged", g_variant_new ("(is)", 1, ""));
+  avahi_settle (f);
+  g_assert_false (first->freed);
+  g_assert_null (f->problem);
+
+  /* A failure is no collision: the name stays. */
+  mock_avahi_emit (f->mock, first->path, "EntryGroup", "StateChanged",
+                   g_variant_new ("(is)", 4, "org.freedesktop.Avahi.Failure"));
+  wait_for (f->problem != NULL);
+  g_assert_nonnull (strstr (f->problem, "org.freedesktop.Avahi.Failure"));
+  wait_for (first->freed && mock_avahi_get_group (f->mock, 2) != NULL && f->problem == NULL);
+  g_assert_cmpstr (mock_avahi_get_group (f->mock, 2)->name, ==, name);
+}
+
+static void
+test_name_is_taken_at_once (AvahiFixture *f, gconstpointer data)
+{
+  avahi_start_with_daemon (f);
+  f->mock->refuse = "org.freedesktop.Avahi.CollisionError";
+  avahi_publish (f, 2, 4001, "/ip4/10.0.0.1/tcp/4001", NULL);
+  wait_for (f->problem != NULL);
+  f->mock->refuse = NULL;
+  wait_for (mock_avahi_get_group (f->mock, 2) != NULL && f->problem == NULL);
+  g_assert_cmpuint (mock_avahi_count_groups (f->mock), ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -137,5 +178,7 @@ main (int argc, char **argv)
   avahi_add_test ("/avahi-publisher/takes another name after a collision", test_collision);
   avahi_add_test ("/avahi-publisher/says why nothing is published, and tries again", test_refused);
   avahi_add_test ("/avahi-publisher/publishes at most 10 addresses on 64 interfaces", test_limits_published);
+  avahi_add_test ("/avahi-publisher/tries again under its name where a group fails", test_group_fails);
+  avahi_add_test ("/avahi-publisher/tries again where its name is taken from the first", test_name_is_taken_at_once);
   return g_test_run ();
 }
