@@ -378,6 +378,18 @@ avi_mdns_response_read_txt (Response           *self,
   avi_mdns_response_learn (self, record, hash, named);
 }
 
+static gboolean
+avi_mdns_side_wants (const AviMdnsSide *self,
+                     const AviDnsName  *name)
+{
+  for (guint i = 0; i < self->n_wanted; i++)
+    {
+      if (avi_dns_name_equal (&self->wanted[i], name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* RFC 6763, section 12: that the TXT comes along is usual, not sure. */
 static void
 avi_mdns_response_resolve (Response *self)
@@ -389,7 +401,8 @@ avi_mdns_response_resolve (Response *self)
     {
       const Named *named = &self->named[i];
 
-      if (named->resolved || !named->is_child || avi_mdns_cache_knows (self->mdns->cache, named->hash))
+      if (named->resolved || !named->is_child || avi_mdns_cache_knows (self->mdns->cache, named->hash)
+          || avi_mdns_side_wants (side, &named->name))
         continue;
       side->wanted[side->n_wanted++] = named->name;
       any = TRUE;

@@ -499,6 +499,55 @@ test_codes (void)
   g_assert_cmpuint (node->sent->len, ==, 0);
 }
 
+/* PTRs of @n instances from "a" on, without their TXT. */
+static void
+name_instances (Node *node, guint n, gint64 now)
+{
+  Packet packet;
+
+  packet_init (&packet, 0, AVI_DNS_FLAG_RESPONSE);
+  for (guint i = 0; i < n; i++)
+    {
+      AviDnsName instance;
+      char label[] = { 'a' + i, '\0' };
+
+      mdns_instance_init (&instance, label);
+      packet_put_ptr (&packet, &instance, 4500);
+    }
+  packet_send (&packet, node, now);
+}
+
+static void
+test_resolve_many (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+
+  node_run (node, &now, now + 600 * SECOND);
+  node_forget (node);
+  name_instances (node, 12, now);
+  node_run (node, &now, now + SECOND);
+  g_assert_cmpuint (node->sent->len, ==, 1);
+  node_assert_sent (node, 0, "[PTR] [TXT] [TXT] [TXT] [TXT] [TXT] [TXT] [TXT] [TXT]");
+}
+
+static void
+test_resolve_once (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+
+  /* Named by three packets before there was time to ask. */
+  node_run (node, &now, now + 600 * SECOND);
+  node_forget (node);
+  name_instances (node, 1, now);
+  name_instances (node, 2, now);
+  name_instances (node, 2, now);
+  node_run (node, &now, now + SECOND);
+  g_assert_cmpuint (node->sent->len, ==, 1);
+  node_assert_sent (node, 0, "[PTR] [TXT] [TXT]");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -523,5 +572,7 @@ main (int argc, char **argv)
   g_test_add_func ("/mdns-receive/asks for the addresses of an instance that came without", test_resolve);
   g_test_add_func ("/mdns-receive/refuses a packet that is cut anywhere, and goes on", test_malformed);
   g_test_add_func ("/mdns-receive/passes over other operations", test_codes);
+  g_test_add_func ("/mdns-receive/asks for the addresses of eight instances at once", test_resolve_many);
+  g_test_add_func ("/mdns-receive/asks once for an instance that was named repeatedly", test_resolve_once);
   return g_test_run ();
 }
