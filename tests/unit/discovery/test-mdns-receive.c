@@ -548,6 +548,140 @@ test_resolve_once (void)
   node_assert_sent (node, 0, "[PTR] [TXT] [TXT]");
 }
 
+/* A question for the service from @remote, which need not be of IPv4. */
+static void
+ask_from (Node *node, const struct sockaddr *remote, gsize len, gboolean own, gint64 now)
+{
+  AviMdnsPacket in = { .ifindex = IFINDEX, .near = TRUE, .own = own };
+  Packet packet;
+
+  packet_init (&packet, 1, 0);
+  packet_ask (&packet, AVI_MDNS_SERVICE, AVI_DNS_TYPE_PTR, FALSE);
+  in.bytes = AVI_SPAN (packet.writer.data, packet.writer.len);
+  memcpy (&in.remote, remote, len);
+  g_assert_true (avi_mdns_receive (node->mdns, &in, now, NULL));
+  avi_writer_clear (&packet.writer);
+}
+
+static void
+test_families (void)
+{
+  struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons (AVI_MDNS_PORT) };
+  struct sockaddr other = { .sa_family = AF_UNIX };
+  g_autoptr(GPtrArray) addresses = mdns_make_addresses ("/ip4/10.0.0.1/tcp/4001", NULL);
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+
+  /* The interface is up in IPv4 only. */
+  ask_from (node, (struct sockaddr *) &in6, sizeof in6, FALSE, now);
+  ask_from (node, &other, sizeof other, FALSE, now);
+  node_take_events (node);
+  node_run (node, &now, now + SECOND);
+  node_forget_queries (node);
+  g_assert_cmpuint (node->sent->len, ==, 0);
+  g_assert_cmpuint (node->told->len, ==, 0);
+
+  /* Now in both: the answer goes where the question came from. */
+  avi_mdns_set_interface (node->mdns, IFINDEX, TRUE, TRUE, addresses, now);
+  node_run (node, &now, now + 5 * SECOND);
+  node_forget (node);
+  ask_from (node, (struct sockaddr *) &in6, sizeof in6, FALSE, now);
+  node_run (node, &now, now + SECOND);
+  node_forget_queries (node);
+  g_assert_cmpuint (node->sent->len, ==, 1);
+  g_assert_cmpint (node_sent (node, 0)->family, ==, AF_INET6);
+  g_assert_cmpstr (node_told (node, 0), ==, "foreign");
+}
+
+static void
+test_own_question (void)
+{
+  struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons (AVI_MDNS_PORT) };
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+  gint64 deadline = avi_mdns_deadline (node->mdns);
+
+  /* Our own comes back by the group, and is no reason to be silent; nor is it news. */
+  ask_from (node, (struct sockaddr *) &in, sizeof in, TRUE, now);
+  node_take_events (node);
+  node_run (node, &now, deadline);
+  g_assert_cmpuint (node->told->len, ==, 0);
+  g_assert_true (sent_is_query (node_sent (node, node->sent->len - 1)));
+  g_assert_cmpint (node_sent (node, node->sent->len - 1)->at, ==, deadline);
+}
+
+static void
+test_port_0 (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+
+  /* Nobody can be answered there. */
+  node_ask (node, AVI_MDNS_SERVICE, AVI_DNS_TYPE_PTR, FALSE, 0, now);
+  node_run (node, &now, now + SECOND);
+  node_forget_queries (node);
+  g_assert_cmpuint (node->sent->len, ==, 1);
+  g_assert_true (node_sent (node, 0)->multicast);
+}
+
+static void
+test_list_of_another (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+  AviDnsName instance, host;
+  Packet packet;
+
+  /* The list of known answers that goes on is somebody else's. */
+  node_get_names (node, &now, &instance, &host);
+  packet_init (&packet, 0, AVI_DNS_FLAG_TRUNCATED);
+  packet_ask (&packet, AVI_MDNS_SERVICE, AVI_DNS_TYPE_PTR, FALSE);
+  packet_send (&packet, node, now);
+  packet_init (&packet, 0, 0);
+  packet_put_ptr (&packet, &instance, 4500);
+  packet_send_from (&packet, node, "10.0.0.201", AVI_MDNS_PORT, now);
+  node_run (node, &now, now + 2 * SECOND);
+  node_forget_queries (node);
+  g_assert_cmpuint (node->sent->len, ==, 1);
+}
+
+static void
+test_withdrawn_under_our_name (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+  g_autofree char *theirs = mdns_dnsaddr ("/ip4/10.0.0.66/tcp/1", 66);
+  AviDnsName instance, host, same, same_host;
+  Packet packet;
+
+  /* Who withdraws a name does not claim it, and what names no peer claims nothing. */
+  node_get_names (node, &now, &instance, &host);
+  packet_init (&packet, 0, AVI_DNS_FLAG_RESPONSE);
+  packet_put_txt (&packet, AVI_DNS_ANSWER, &instance, 0, TRUE, theirs, NULL);
+  packet_put_txt (&packet, AVI_DNS_ANSWER, &instance, 120, TRUE, "version=1", NULL);
+  packet_send (&packet, node, now);
+  node_get_names (node, &now, &same, &same_host);
+  g_assert_true (avi_dns_name_equal (&instance, &same));
+}
+
+static void
+test_other_class (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+  g_autofree char *string = mdns_dnsaddr ("/ip4/10.0.0.9/tcp/1", 9);
+  AviDnsName instance;
+  Packet packet;
+
+  /* A record of class CHAOS is none of ours, whatever it holds: the class stands behind name and type. */
+  mdns_instance_init (&instance, "peer9");
+  packet_init (&packet, 0, AVI_DNS_FLAG_RESPONSE);
+  packet_put_txt (&packet, AVI_DNS_ANSWER, &instance, 120, FALSE, string, NULL);
+  packet.writer.data[AVI_DNS_HEADER_LEN + instance.len + 3] = 3;
+  packet_send (&packet, node, now);
+  g_assert_cmpuint (avi_mdns_get_n_peers (node->mdns), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -574,5 +708,11 @@ main (int argc, char **argv)
   g_test_add_func ("/mdns-receive/passes over other operations", test_codes);
   g_test_add_func ("/mdns-receive/asks for the addresses of eight instances at once", test_resolve_many);
   g_test_add_func ("/mdns-receive/asks once for an instance that was named repeatedly", test_resolve_once);
+  g_test_add_func ("/mdns-receive/answers in the family of the question", test_families);
+  g_test_add_func ("/mdns-receive/does not take its own question for another's", test_own_question);
+  g_test_add_func ("/mdns-receive/answers nobody at port 0", test_port_0);
+  g_test_add_func ("/mdns-receive/adds nobody else's list to one that goes on", test_list_of_another);
+  g_test_add_func ("/mdns-receive/keeps its name where another withdraws it", test_withdrawn_under_our_name);
+  g_test_add_func ("/mdns-receive/passes over other classes", test_other_class);
   return g_test_run ();
 }

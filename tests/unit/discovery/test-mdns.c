@@ -246,6 +246,102 @@ test_interface_gone (void)
   g_assert_cmpuint (node->sent->len, ==, 0);
 }
 
+/* All that is to be said on two interfaces: which address is announced where? */
+static void
+note_announced (AviMdns *mdns, gint64 now, GString *all)
+{
+  AviMdnsPacket packet;
+
+  for (guint n = 0; avi_mdns_transmit (mdns, &packet, now); n++)
+    {
+      Sent sent = { .bytes = g_bytes_new (packet.bytes.data, packet.bytes.len) };
+      AviDnsRecord record;
+
+      g_assert_cmpuint (n, <, 20);
+      if (!sent_is_query (&sent))
+        {
+          sent_find (&sent, AVI_DNS_TYPE_A, &record);
+          g_string_append_printf (all, "%s%u: %u", all->len > 0 ? ", " : "", packet.ifindex, record.data.data[3]);
+        }
+      g_bytes_unref (sent.bytes);
+    }
+}
+
+static void
+test_two_interfaces (void)
+{
+  g_autoptr(GPtrArray) one = mdns_make_addresses ("/ip4/10.0.0.1/tcp/4001", NULL);
+  g_autoptr(GPtrArray) two = mdns_make_addresses ("/ip4/10.0.0.2/tcp/4001", NULL);
+  g_autoptr(AviMdns) mdns = NULL;
+  g_autoptr(GString) all = g_string_new (NULL);
+  AviRandom random;
+  AviPeerId id;
+
+  avi_random_seed (&random, 1);
+  mdns_make_peer (1, &id);
+  mdns = avi_mdns_new (&id, &random);
+  g_assert_cmpint (avi_mdns_deadline (mdns), ==, G_MAXINT64);
+  avi_mdns_set_interface (mdns, 1, TRUE, FALSE, one, START);
+  avi_mdns_set_interface (mdns, 2, TRUE, FALSE, two, START);
+  note_announced (mdns, START, all);
+  g_assert_cmpstr (all->str, ==, "1: 1, 2: 2");
+
+  /* One goes, and one that was never there: the other goes on. */
+  g_string_truncate (all, 0);
+  avi_mdns_remove_interface (mdns, 1);
+  avi_mdns_remove_interface (mdns, 3);
+  note_announced (mdns, START + 250 * MS, all);
+  g_assert_cmpstr (all->str, ==, "2: 2");
+
+  /* In neither family: it is there and says nothing. */
+  g_string_truncate (all, 0);
+  avi_mdns_set_interface (mdns, 2, FALSE, FALSE, two, START + 300 * MS);
+  note_announced (mdns, START + 500 * MS, all);
+  g_assert_cmpstr (all->str, ==, "");
+  g_assert_cmpint (avi_mdns_deadline (mdns), ==, G_MAXINT64);
+}
+
+static void
+test_nothing_after_goodbye (void)
+{
+  gint64 now;
+  g_autoptr(Node) node = node_new_settled (1, &now);
+
+  node_hear_peer (node, 9, "/ip4/10.0.0.9/tcp/1", 120, now);
+  avi_mdns_goodbye (node->mdns, now);
+  node_run (node, &now, now + SECOND);
+  node_forget (node);
+
+  /* Neither a new interface nor a wish nor a packet nor a record about to expire makes it speak again. */
+  avi_mdns_remove_interface (node->mdns, IFINDEX);
+  node_up (node, now);
+  avi_mdns_query (node->mdns, now);
+  node_ask (node, AVI_MDNS_SERVICE, AVI_DNS_TYPE_PTR, TRUE, AVI_MDNS_PORT, now);
+  node_hear_peer (node, 8, "/ip4/10.0.0.8/tcp/1", 120, now);
+  node_run (node, &now, now + 200 * SECOND);
+  g_assert_cmpuint (node->sent->len, ==, 0);
+  g_assert_cmpuint (avi_mdns_get_n_peers (node->mdns), ==, 0);
+}
+
+static void
+test_goodbye_in_both_families (void)
+{
+  g_autoptr(GPtrArray) addresses = mdns_make_addresses ("/ip4/10.0.0.1/tcp/4001", NULL);
+  g_autoptr(Node) node = node_new (1);
+  gint64 now = START;
+
+  avi_mdns_set_interface (node->mdns, IFINDEX, TRUE, TRUE, addresses, now);
+  node_run (node, &now, now + 5 * SECOND);
+  node_forget (node);
+  avi_mdns_goodbye (node->mdns, now);
+  node_run (node, &now, now + SECOND);
+  g_assert_cmpuint (node->sent->len, ==, 2);
+  node_assert_sent (node, 0, "PTR 0");
+  node_assert_sent (node, 1, "PTR 0");
+  g_assert_cmpint (node_sent (node, 0)->family, ==, AF_INET);
+  g_assert_cmpint (node_sent (node, 1)->family, ==, AF_INET6);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -260,5 +356,8 @@ main (int argc, char **argv)
   g_test_add_func ("/mdns/two find each other with their first packets", test_pair);
   g_test_add_func ("/mdns/twenty live a day together in peace", test_company);
   g_test_add_func ("/mdns/forgets what it heard on an interface that is gone", test_interface_gone);
+  g_test_add_func ("/mdns/announces on each interface its own addresses", test_two_interfaces);
+  g_test_add_func ("/mdns/stays silent after its goodbye", test_nothing_after_goodbye);
+  g_test_add_func ("/mdns/says goodbye in both families", test_goodbye_in_both_families);
   return g_test_run ();
 }
