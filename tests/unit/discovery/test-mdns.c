@@ -312,12 +312,15 @@ test_nothing_after_goodbye (void)
   node_run (node, &now, now + SECOND);
   node_forget (node);
 
-  /* Neither a new interface nor a wish nor a packet nor a record about to expire makes it speak again. */
-  avi_mdns_remove_interface (node->mdns, IFINDEX);
-  node_up (node, now);
-  avi_mdns_query (node->mdns, now);
+  /* Neither a packet nor a wish nor a record about to expire nor a new interface makes it speak again. */
   node_ask (node, AVI_MDNS_SERVICE, AVI_DNS_TYPE_PTR, TRUE, AVI_MDNS_PORT, now);
   node_hear_peer (node, 8, "/ip4/10.0.0.8/tcp/1", 120, now);
+  g_assert_cmpuint (avi_mdns_get_n_peers (node->mdns), ==, 1);
+  avi_mdns_query (node->mdns, now);
+  node_up (node, now);
+  node_run (node, &now, now + 200 * SECOND);
+  avi_mdns_remove_interface (node->mdns, IFINDEX);
+  node_up (node, now);
   node_run (node, &now, now + 200 * SECOND);
   g_assert_cmpuint (node->sent->len, ==, 0);
   g_assert_cmpuint (avi_mdns_get_n_peers (node->mdns), ==, 0);
