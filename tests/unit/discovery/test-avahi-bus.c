@@ -321,6 +321,11 @@ test_order (AvahiFixture *f, gconstpointer data)
   g_assert_cmpuint (f->mock->kept->len, ==, 1); /* the others wait for its path */
 
   mock_avahi_wake (f->mock);
+  f->mock->silent = TRUE;
+  wait_for (f->mock->kept->len == 2);
+  g_assert_cmpstr (g_dbus_method_invocation_get_method_name (f->mock->kept->pdata[0]), ==, "AddService");
+  g_assert_cmpstr (g_dbus_method_invocation_get_method_name (f->mock->kept->pdata[1]), ==, "Commit");
+  mock_avahi_wake (f->mock);
   wait_for (mock_avahi_get_group (f->mock, 2) != NULL);
   g_assert_cmpuint (mock_avahi_get_group (f->mock, 2)->port, ==, 4001);
   wait_for (d.told->len > 0);
