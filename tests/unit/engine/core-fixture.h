@@ -18,8 +18,12 @@ typedef struct
 
 void         core_fixture_init         (CoreFixture *self);
 void         core_fixture_start        (CoreFixture *self);
-/* Stops it at once. */
+gboolean     core_fixture_try_start    (CoreFixture *self, GError **error);
+/* Stops it at once; what it told is dropped. */
+void         core_fixture_stop         (CoreFixture *self);
 void         core_fixture_clear        (CoreFixture *self);
+/* Until the engine has done all that was due when this was called. */
+void         core_fixture_settle       (CoreFixture *self);
 
 guint16      core_fixture_get_port     (CoreFixture *self);
 /* A number of get_statistics. */

@@ -3,11 +3,13 @@
 
 #include "puppet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "avi-error.h"
@@ -15,7 +17,7 @@
 #include "protocols/gossipsub/avi-gossipsub.h"
 #include "wire/avi-frame-reader.h"
 
-#define PATIENCE (10 * G_USEC_PER_SEC)
+#define PATIENCE (10 * (gint64) G_USEC_PER_SEC)
 
 struct _Puppet
 {
@@ -33,9 +35,9 @@ struct _Puppet
 
   const char *const *protocols; /* that identify lists */
   AviPublicKey      *other;     /* the other end's; the link's */
-  GHashTable        *readers;   /* AviLinkStream of a push → AviIdentifyReader */
-  AviIdentify        pushed;
-  gboolean           was_pushed;
+  GHashTable        *readers;   /* AviLinkStream of an answer or push → AviIdentifyReader */
+  AviIdentify        told;
+  gboolean           was_told;
   AviLinkStream     *pubsub;    /* the newest of the other end's; or NULL */
   guint              n_pubsub;
   GByteArray        *heard;     /* on all of them */
@@ -77,11 +79,19 @@ puppet_dial (AviKeyPair *key,
              guint16     port,
              guint8      boot)
 {
-  struct sockaddr_in to = { .sin_family = AF_INET,
-                            .sin_port = g_htons (port),
-                            .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  return puppet_dial_at (key, "127.0.0.1", port, boot);
+}
+
+Puppet *
+puppet_dial_at (AviKeyPair *key,
+                const char *ip,
+                guint16     port,
+                guint8      boot)
+{
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = g_htons (port) };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+  g_assert_cmpint (inet_pton (AF_INET, ip, &to.sin_addr), ==, 1);
   g_assert_cmpint (connect (fd, (struct sockaddr *) &to, sizeof to), ==, 0);
   return puppet_new (key, fd, TRUE, boot);
 }
@@ -119,7 +129,7 @@ puppet_free (Puppet *self)
   g_hash_table_unref (self->readers);
   g_byte_array_unref (self->heard);
   avi_frame_reader_clear (&self->rpcs);
-  avi_identify_clear (&self->pushed);
+  avi_identify_clear (&self->told);
   avi_noise_static_unref (self->statics);
   avi_key_pair_unref (self->key);
   g_free (self);
@@ -248,10 +258,9 @@ puppet_take_end (Puppet        *self,
   avi_link_finish (self->link, stream);
   if (reader == NULL)
     return;
-  avi_identify_clear (&self->pushed);
-  self->was_pushed =
-      avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->pushed, NULL);
-  g_assert_true (self->was_pushed);
+  avi_identify_clear (&self->told);
+  self->was_told = avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->told, NULL);
+  g_assert_true (self->was_told);
   g_hash_table_remove (self->readers, stream);
 }
 
@@ -357,16 +366,26 @@ puppets_step (Puppet **puppets)
   poll (wait, n, 2);
 }
 
+/* Also where the test has the clock in its hand. */
+static gint64
+get_true_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
 void
 puppets_run (Puppet **puppets,
              gboolean (*done) (gpointer data),
              gpointer  data)
 {
-  gint64 deadline = g_get_monotonic_time () + PATIENCE;
+  gint64 deadline = get_true_time () + PATIENCE;
 
   while (!done (data))
     {
-      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_assert_cmpint (get_true_time (), <, deadline);
       puppets_step (puppets);
     }
 }
@@ -390,10 +409,18 @@ puppet_push (Puppet            *self,
   avi_link_finish (self->link, stream);
 }
 
-const AviIdentify *
-puppet_get_pushed (Puppet *self)
+void
+puppet_ask (Puppet *self)
 {
-  return self->was_pushed ? &self->pushed : NULL;
+  static const char *const protocol[] = { AVI_IDENTIFY_PROTOCOL, NULL };
+
+  g_hash_table_insert (self->readers, puppet_open (self, protocol), avi_identify_reader_new ());
+}
+
+const AviIdentify *
+puppet_get_told (Puppet *self)
+{
+  return self->was_told ? &self->told : NULL;
 }
 
 AviLinkStream *

@@ -15,6 +15,7 @@ typedef struct _Puppet Puppet;
 
 /* Connects to 127.0.0.1:@port. @key: its identity. */
 Puppet  *puppet_dial       (AviKeyPair *key, guint16 port, guint8 boot);
+Puppet  *puppet_dial_at    (AviKeyPair *key, const char *ip, guint16 port, guint8 boot);
 /* Accepts on @listener, a listening socket. */
 Puppet  *puppet_accept     (AviKeyPair *key, int listener, guint8 boot);
 void     puppet_free       (Puppet *self);
@@ -38,8 +39,10 @@ int      puppet_listen     (guint16 *port);
 void               puppet_set_protocols (Puppet *self, const char *const *protocols);
 /* Says @info, unasked, by identify push. */
 void               puppet_push          (Puppet *self, const AviIdentify *info);
-/* The last that was pushed to it; NULL: nothing was. */
-const AviIdentify *puppet_get_pushed    (Puppet *self);
+/* Asks the other end who it is. */
+void               puppet_ask           (Puppet *self);
+/* The last that was answered or pushed to it; NULL: nothing was. */
+const AviIdentify *puppet_get_told      (Puppet *self);
 
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);

@@ -332,7 +332,7 @@ test_network_change (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *folder = g_dir_make_tmp ("avi-dialling-XXXXXX", NULL);
+  g_autofree char *folder = g_dir_make_tmp ("avi-swarm-dialling-XXXXXX", NULL);
   const char *remove[] = { "rm", "-r", folder, NULL };
   int result;
 
@@ -341,10 +341,10 @@ main (int argc, char **argv)
   if (why_no_netns == NULL)
     netns_ip ("link set lo up");
   g_test_init (&argc, &argv, NULL);
-  ADD ("/dialling/an address where another peer lives is dropped, alone", test_wrong_peer);
-  ADD ("/dialling/never more attempts at once than max-dials, each no longer than dial-timeout", test_max_dials);
-  ADD ("/dialling/the same subnet first, our own addresses never", test_order);
-  ADD ("/dialling/a change of the network makes the back-off void", test_network_change);
+  ADD ("/swarm-dialling/an address where another peer lives is dropped, alone", test_wrong_peer);
+  ADD ("/swarm-dialling/never more attempts at once than max-dials, each no longer than dial-timeout", test_max_dials);
+  ADD ("/swarm-dialling/the same subnet first, our own addresses never", test_order);
+  ADD ("/swarm-dialling/a change of the network makes the back-off void", test_network_change);
   result = g_test_run ();
   g_spawn_sync (NULL, (char **) remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
   return result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Identify push, both ways: what a peer pushes is what is known of it from then on, and peers are
- * pushed our addresses when they change, in a network namespace of the program's own.
+ * Identify: which addresses a peer is told, in a network namespace of the program's own; and push, both
+ * ways: what a peer pushes is what is known of it from then on, and it is pushed ours when they change.
  */
 #include "config.h"
 
@@ -120,6 +120,14 @@ test_pushed_pubsub (Fixture *fixture, gconstpointer data)
 }
 
 static gboolean
+is_open (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return puppet_is_open (fixture->puppets[0]);
+}
+
+static gboolean
 is_closed (gpointer data)
 {
   Fixture *fixture = data;
@@ -141,23 +149,83 @@ test_pushed_wrong_key (Fixture *fixture, gconstpointer data)
   g_assert_true (known == NULL || g_strcmp0 (known->agent, "renamed") != 0);
 }
 
-/* --- what we push --- */
+/* --- what we tell --- */
+
+static gboolean
+was_told_address (Fixture *fixture, const char *text)
+{
+  const AviIdentify *told = puppet_get_told (fixture->puppets[0]);
+  g_autoptr(AviMultiaddr) address = avi_multiaddr_parse (text, NULL);
+
+  return told != NULL && told->listen_addresses != NULL
+         && g_ptr_array_find_with_equal_func (told->listen_addresses, address, avi_multiaddr_equal, NULL);
+}
 
 static gboolean
 was_told_wanted_address (gpointer data)
 {
   Fixture *fixture = data;
-  const AviIdentify *pushed = puppet_get_pushed (fixture->puppets[0]);
-  g_autoptr(AviMultiaddr) wanted = avi_multiaddr_parse (fixture->wanted, NULL);
 
-  return pushed != NULL && pushed->listen_addresses != NULL
-         && g_ptr_array_find_with_equal_func (pushed->listen_addresses, wanted, avi_multiaddr_equal, NULL);
+  return was_told_address (fixture, fixture->wanted);
 }
 
 static gboolean
 was_told_address_is_gone (gpointer data)
 {
   return !was_told_wanted_address (data);
+}
+
+static void
+add_interface (void)
+{
+  netns_ip ("link add v0 type veth peer name v1");
+  netns_ip ("link set v1 up");
+  netns_ip ("link set v0 up");
+  netns_ip ("addr add 10.1.0.1/24 dev v0");
+}
+
+static gboolean
+was_told (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return puppet_get_told (fixture->puppets[0]) != NULL;
+}
+
+/* @from: where the peer is to be seen at. */
+static void
+ask_from (Fixture *fixture, const char *from)
+{
+  g_clear_pointer (&fixture->puppets[0], puppet_free);
+  fixture->puppets[0] = puppet_dial_at (fixture->other, from, 4001, 1);
+  puppets_run (fixture->puppets, is_open, fixture);
+  puppet_ask (fixture->puppets[0]);
+  puppets_run (fixture->puppets, was_told, fixture);
+}
+
+/* Who dials an address of this machine is seen to come from that. */
+static void
+test_whom_loopback_is_told (Fixture *fixture, gconstpointer data)
+{
+  static const char *const listen[] = { "/ip4/0.0.0.0/tcp/4001", NULL };
+
+  if (why_no_netns != NULL)
+    {
+      g_test_skip (why_no_netns);
+      return;
+    }
+  add_interface ();
+  fixture->under_test.settings.listen = listen;
+  core_fixture_start (&fixture->under_test);
+
+  ask_from (fixture, "10.1.0.1");
+  g_assert_true (was_told_address (fixture, "/ip4/10.1.0.1/tcp/4001"));
+  g_assert_false (was_told_address (fixture, "/ip4/127.0.0.1/tcp/4001"));
+
+  ask_from (fixture, "127.0.0.1");
+  g_assert_true (was_told_address (fixture, "/ip4/10.1.0.1/tcp/4001"));
+  g_assert_true (was_told_address (fixture, "/ip4/127.0.0.1/tcp/4001"));
+  netns_ip ("link del v0");
 }
 
 static void
@@ -170,10 +238,7 @@ test_we_push (Fixture *fixture, gconstpointer data)
       g_test_skip (why_no_netns);
       return;
     }
-  netns_ip ("link add v0 type veth peer name v1");
-  netns_ip ("link set v1 up");
-  netns_ip ("link set v0 up");
-  netns_ip ("addr add 10.1.0.1/24 dev v0");
+  add_interface ();
   fixture->under_test.settings.listen = listen;
   meet (fixture, with_push);
 
@@ -195,9 +260,11 @@ main (int argc, char **argv)
   if (why_no_netns == NULL)
     netns_ip ("link set lo up");
   g_test_init (&argc, &argv, NULL);
-  ADD ("/identify-push/what a peer pushes is its name, agent, protocols and addresses", test_pushed_to_us);
-  ADD ("/identify-push/a peer that says later that it takes messages gets our stream", test_pushed_pubsub);
-  ADD ("/identify-push/a push with another's key ends the connection", test_pushed_wrong_key);
-  ADD ("/identify-push/a peer is pushed our addresses as they come and go", test_we_push);
+  ADD ("/identify-service/what a peer pushes is its name, agent, protocols and addresses", test_pushed_to_us);
+  ADD ("/identify-service/a peer that says later that it takes messages gets our stream", test_pushed_pubsub);
+  ADD ("/identify-service/a push with another's key ends the connection", test_pushed_wrong_key);
+  ADD ("/identify-service/a peer on this machine is told our loopback addresses, others are not",
+       test_whom_loopback_is_told);
+  ADD ("/identify-service/a peer is pushed our addresses as they come and go", test_we_push);
   return g_test_run ();
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "clock.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+static _Atomic gint64 wall_ahead;
+static _Atomic gint64 ahead;
+static _Atomic gint64 stands_at; /* 0: it goes */
+
+static gint64
+read_clock (clockid_t clock)
+{
+  struct timespec now;
+
+  clock_gettime (clock, &now);
+  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+gint64
+g_get_monotonic_time (void)
+{
+  return stands_at != 0 ? stands_at : read_clock (CLOCK_MONOTONIC) + ahead;
+}
+
+gint64
+g_get_real_time (void)
+{
+  return read_clock (CLOCK_REALTIME) + wall_ahead;
+}
+
+void
+clock_set_wall (gint64 by)
+{
+  wall_ahead = by;
+}
+
+void
+clock_stop (void)
+{
+  stands_at = g_get_monotonic_time ();
+}
+
+void
+clock_advance (gint64 by)
+{
+  g_assert_true (stands_at != 0);
+  stands_at += by;
+}
+
+void
+clock_go_on (void)
+{
+  ahead = stands_at - read_clock (CLOCK_MONOTONIC);
+  stands_at = 0;
+}
