@@ -6,8 +6,8 @@
 #include "avi-error.h"
 #include "avi-swarm.h"
 
-#define BACKOFF_FIRST (1 * G_USEC_PER_SEC)
-#define BACKOFF_MAX   (5 * 60 * G_USEC_PER_SEC)
+#define BACKOFF_FIRST (1 * (gint64) G_USEC_PER_SEC)
+#define BACKOFF_MAX   (5 * 60 * (gint64) G_USEC_PER_SEC)
 
 typedef struct
 {
