@@ -24,6 +24,8 @@
 #define SLEEP_MIN (1 * G_USEC_PER_SEC)
 /* Of pub/sub and dirty connections, after a round of events. */
 #define FLUSH_PASSES 4
+/* That a start takes at least. */
+#define MIN_DESCRIPTORS 16
 
 void
 avi_engine_log (const AviPeerId    *peer,
@@ -517,15 +519,19 @@ avi_engine_wake (AviEngine *self)
 
 /* --- life --- */
 
-/* GLib ends the process where a context finds none. */
+/* GLib ends the process where a context finds none: ours, or that of its worker, which a file monitor
+ * brings about. */
 static gboolean
 avi_engine_has_descriptors (void)
 {
-  int probe = eventfd (0, EFD_CLOEXEC);
+  int probes[MIN_DESCRIPTORS];
+  guint n = 0;
 
-  if (probe >= 0)
-    close (probe);
-  return probe >= 0;
+  while (n < MIN_DESCRIPTORS && (probes[n] = eventfd (0, EFD_CLOEXEC)) >= 0)
+    n++;
+  for (guint i = 0; i < n; i++)
+    close (probes[i]);
+  return n == MIN_DESCRIPTORS;
 }
 
 AviEngine *
@@ -594,7 +600,8 @@ avi_engine_end (AviEngine *self)
 static GError *
 avi_engine_no_descriptors_error (void)
 {
-  return g_error_new_literal (AVI_ERROR, AVI_ERROR_LIMIT, "The process has no file descriptors left");
+  return g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
+                      "The process has fewer than %d file descriptors left: no device can start", MIN_DESCRIPTORS);
 }
 
 /* FALSE: it does not come up, and has ended. */

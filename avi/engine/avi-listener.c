@@ -40,6 +40,9 @@ avi_listener_get_code (int code)
     case EACCES:
     case EPERM:
       return AVI_ERROR_SECURITY;
+    case EMFILE:
+    case ENFILE:
+      return AVI_ERROR_LIMIT;
     default:
       return AVI_ERROR_FAILED;
     }

@@ -12,7 +12,8 @@ typedef struct _AviListener AviListener;
 
 /* @port: in place of a port 0, or 0 for any. Errors name the address: AVI_ERROR_ALREADY_EXISTS (in
  * use), AVI_ERROR_INVALID_ARGUMENT (not an address of a TCP socket), AVI_ERROR_NOT_FOUND (no such
- * address or family here), AVI_ERROR_SECURITY (not permitted), AVI_ERROR_FAILED. */
+ * address or family here), AVI_ERROR_SECURITY (not permitted), AVI_ERROR_LIMIT (no descriptors left),
+ * AVI_ERROR_FAILED. */
 AviListener  *avi_listener_new         (AviEngine *engine, AviMultiaddr *address, guint16 port, GError **error);
 void          avi_listener_free        (AviListener *self);
 /* As bound, with its port. */
