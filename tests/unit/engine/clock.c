@@ -6,6 +6,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "engine/avi-sleep.h"
+
+static _Atomic gint64 slept;
 static _Atomic gint64 wall_ahead;
 static _Atomic gint64 ahead;
 static _Atomic gint64 stands_at; /* 0: it goes */
@@ -29,6 +32,24 @@ gint64
 g_get_real_time (void)
 {
   return read_clock (CLOCK_REALTIME) + wall_ahead;
+}
+
+static gint64
+get_slept (void)
+{
+  return slept;
+}
+
+void
+clock_init (void)
+{
+  avi_sleep_get = get_slept;
+}
+
+void
+clock_sleep (gint64 by)
+{
+  slept += by;
 }
 
 void

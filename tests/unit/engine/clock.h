@@ -11,6 +11,11 @@
 
 G_BEGIN_DECLS
 
+/* In main: from here on the machine sleeps (avi_sleep_get) only when clock_sleep says so, rather than
+ * whenever the monotonic clock stands. */
+void clock_init     (void);
+void clock_sleep    (gint64 by);
+
 /* µs by which the wall clock is set forward. */
 void clock_set_wall (gint64 by);
 

@@ -151,12 +151,12 @@ test_another_connection (PubsubFixture *fixture, gconstpointer data)
   clock_go_on ();
 }
 
-#define ADD(path, func)                                                                                                \
-  g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
+#define ADD(path, func) g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
 
 int
 main (int argc, char **argv)
 {
+  clock_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("/pubsub-streams/a frame over the limit or torn ends its stream, nothing else", test_wrong_frame);
   ADD ("/pubsub-streams/a stream of ours that the peer ends is renewed three times, then the connection goes",

@@ -86,12 +86,12 @@ test_wall_clock (PubsubFixture *fixture, gconstpointer data)
   clock_set_wall (0);
 }
 
-#define ADD(path, func)                                                                                                \
-  g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
+#define ADD(path, func) g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
 
 int
 main (int argc, char **argv)
 {
+  clock_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("/pubsub/messages with a wrong signature are dropped and counted, the stream goes on", test_wrong_signature);
   ADD ("/pubsub/when a message was received is right after the wall clock was set", test_wall_clock);

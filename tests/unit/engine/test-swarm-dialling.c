@@ -13,66 +13,25 @@
 #include <unistd.h>
 
 #include "avi-error.h"
-#include "core-fixture.h"
-#include "discovery/avi-local.h"
+#include "finding-fixture.h"
 #include "netns.h"
-#include "puppet.h"
 
 #define N_TARGETS 6
 
-typedef struct
-{
-  CoreFixture under_test;
-  AviKeyPair *other;
-  Puppet     *puppets[2];
-  guint64     wanted;
-} Fixture;
-
 static const char *why_no_netns;
-
-static void
-set_up (Fixture *fixture, gconstpointer data)
-{
-  core_fixture_init (&fixture->under_test);
-  fixture->other = avi_key_pair_generate ();
-}
-
-static void
-tear_down (Fixture *fixture, gconstpointer data)
-{
-  core_fixture_clear (&fixture->under_test);
-  g_clear_pointer (&fixture->puppets[0], puppet_free);
-  avi_key_pair_unref (fixture->other);
-}
-
-static gboolean
-is_connected (gpointer data)
-{
-  Fixture *fixture = data;
-
-  return core_fixture_is_connected (&fixture->under_test, fixture->other);
-}
 
 static gboolean
 is_closed (gpointer data)
 {
-  Fixture *fixture = data;
+  FindingFixture *fixture = data;
 
   return puppet_is_closed (fixture->puppets[0]);
 }
 
 static gboolean
-has_failed_so_often (gpointer data)
-{
-  Fixture *fixture = data;
-
-  return core_fixture_count (&fixture->under_test, "dials-failed") >= fixture->wanted;
-}
-
-static gboolean
 has_given_up_once (gpointer data)
 {
-  Fixture *fixture = data;
+  FindingFixture *fixture = data;
   g_autoptr(AviPeerInfo) info = core_fixture_look (&fixture->under_test, fixture->other);
 
   return info != NULL && info->last_error != NULL;
@@ -81,31 +40,7 @@ has_given_up_once (gpointer data)
 /* --- another peer lives at an address --- */
 
 static void
-ignore_found (gpointer data, const AviPeerId *peer, const char *name, GPtrArray *addresses)
-{
-}
-
-static void
-ignore_gone (gpointer data, const AviPeerId *peer)
-{
-}
-
-static AviLocal *
-publish (AviKeyPair *peer, const char *const *texts)
-{
-  AviLocal *local = avi_local_new (NULL, avi_key_pair_get_peer_id (peer), ignore_found, ignore_gone, NULL, NULL);
-  g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
-  guint8 boot_id[AVI_LOCAL_BOOT_ID_LEN] = { 1 };
-
-  g_assert_nonnull (local);
-  for (guint i = 0; texts[i] != NULL; i++)
-    g_ptr_array_add (addresses, avi_multiaddr_parse (texts[i], NULL));
-  g_assert_true (avi_local_publish (local, "puppet", boot_id, addresses, NULL));
-  return local;
-}
-
-static void
-test_wrong_peer (Fixture *fixture, gconstpointer data)
+test_wrong_peer (FindingFixture *fixture, gconstpointer data)
 {
   guint16 wrong_port, right_port;
   int wrong = puppet_listen (&wrong_port);
@@ -116,22 +51,20 @@ test_wrong_peer (Fixture *fixture, gconstpointer data)
   g_autofree char *right_full = core_fixture_format ("127.0.0.1", right_port, fixture->other);
   const char *texts[] = { wrong_text, right_text, NULL };
   g_autoptr(AviKeyPair) stranger = avi_key_pair_generate ();
-  AviLocal *local = publish (fixture->other, texts);
   g_autoptr(AviPeerInfo) info = NULL;
 
-  fixture->under_test.settings.local = TRUE;
+  finding_fixture_publish_all (fixture, texts);
   core_fixture_start (&fixture->under_test);
   fixture->puppets[0] = puppet_accept (stranger, wrong, 1);
   puppets_run (fixture->puppets, is_closed, fixture);
   puppet_free (fixture->puppets[0]);
   fixture->puppets[0] = puppet_accept (fixture->other, right, 1);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  finding_fixture_await_connection (fixture);
 
   info = core_fixture_look (&fixture->under_test, fixture->other);
   g_assert_false (g_strv_contains ((const char *const *) info->addresses, wrong_full));
   g_assert_true (g_strv_contains ((const char *const *) info->addresses, right_full));
   g_assert_false (core_fixture_is_connected (&fixture->under_test, stranger));
-  avi_local_free (local);
   close (wrong);
   close (right);
 }
@@ -181,7 +114,7 @@ all_came_and_went (gpointer data)
 }
 
 static void
-test_max_dials (Fixture *fixture, gconstpointer data)
+test_max_dials (FindingFixture *fixture, gconstpointer data)
 {
   AviCall *calls[N_TARGETS];
   g_autofree char *target = NULL;
@@ -229,7 +162,7 @@ skips_without_netns (void)
 
 /* Refused are both of its addresses, one after the other: the error lists them as they were tried. */
 static void
-test_order (Fixture *fixture, gconstpointer data)
+test_order (FindingFixture *fixture, gconstpointer data)
 {
   static const char *const listen[] = { "/ip4/0.0.0.0/tcp/4001", NULL };
   g_autofree char *far = core_fixture_format ("10.2.0.2", 1, fixture->other);
@@ -292,7 +225,7 @@ listen_beforehand (const char *ip, guint16 *port)
 /* After four failures the next four come within half a minute; where the back-off is void, within two
  * seconds: the deadline lies between. */
 static void
-test_network_change (Fixture *fixture, gconstpointer data)
+test_network_change (FindingFixture *fixture, gconstpointer data)
 {
   g_autoptr(AviCall) call = avi_call_new (NULL);
   g_autofree char *target = NULL;
@@ -312,31 +245,184 @@ test_network_change (Fixture *fixture, gconstpointer data)
   avi_call_wait (call);
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_assert_nonnull (error);
-  fixture->wanted = 4;
-  puppets_run (fixture->puppets, has_failed_so_often, fixture);
+  finding_fixture_await_failed_dials (fixture, 4);
 
   /* Not yet the address that it takes. */
   netns_ip ("addr add 10.8.0.1/24 dev v0");
-  fixture->wanted = core_fixture_count (&fixture->under_test, "dials-failed") + 4;
-  puppets_run (fixture->puppets, has_failed_so_often, fixture);
+  finding_fixture_await_failed_dials (fixture, core_fixture_count (&fixture->under_test, "dials-failed") + 4);
 
   netns_ip ("addr add 10.9.0.1/24 dev v0");
   fixture->puppets[0] = puppet_accept (fixture->other, listener, 1);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  finding_fixture_await_connection (fixture);
   close (listener);
   netns_ip ("link del v0");
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+/* --- back-off --- */
+
+static void
+test_found_and_not_reached (FindingFixture *fixture, gconstpointer data)
+{
+  guint16 dead = finding_fixture_find_dead_port ();
+  g_autofree char *address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u", dead);
+  g_autoptr(AviPeerInfo) info = NULL;
+
+  finding_fixture_publish (fixture, dead);
+  core_fixture_start (&fixture->under_test);
+  finding_fixture_await_failed_dials (fixture, 2);
+  info = core_fixture_look (&fixture->under_test, fixture->other);
+  g_assert_false (info->connected);
+  g_assert_nonnull (info->last_error);
+  g_assert_nonnull (strstr (info->last_error, address));
+}
+
+static void
+test_dial_ignores_backoff (FindingFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  g_autofree char *id = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->other));
+  g_autoptr(GError) error = NULL;
+  guint64 before;
+
+  finding_fixture_publish (fixture, finding_fixture_find_dead_port ());
+  core_fixture_start (&fixture->under_test);
+  finding_fixture_await_failed_dials (fixture, 5);
+  before = core_fixture_count (&fixture->under_test, "dials");
+  avi_core_dial (fixture->under_test.core, id, call);
+  avi_call_wait (call);
+  g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), ==, before + 1);
+}
+
+static gboolean
+is_open (gpointer data)
+{
+  return puppet_is_open (((FindingFixture *) data)->puppets[0]);
+}
+
+/* Four times turned away after the handshake: between them lie 250 ms, 500 ms and 1 s, or a quarter less. */
+static void
+test_turned_away (FindingFixture *fixture, gconstpointer data)
+{
+  gint64 begin = g_get_monotonic_time ();
+
+  finding_fixture_publish (fixture, fixture->port);
+  core_fixture_start (&fixture->under_test);
+  for (guint i = 0; i < 4; i++)
+    {
+      finding_fixture_accept (fixture, 1);
+      puppets_run (fixture->puppets, is_open, fixture);
+      g_clear_pointer (&fixture->puppets[0], puppet_free);
+    }
+  g_assert_cmpint (g_get_monotonic_time () - begin, >=, 1300 * G_TIME_SPAN_MILLISECOND);
+}
+
+static void
+test_killed_peer_is_dialled_again (FindingFixture *fixture, gconstpointer data)
+{
+  finding_fixture_publish (fixture, fixture->port);
+  core_fixture_start (&fixture->under_test);
+  finding_fixture_accept (fixture, 1);
+  finding_fixture_await_connection (fixture);
+  /* As a process that is killed: no goodbye. Its next run has another boot id. */
+  finding_fixture_accept (fixture, 2);
+  finding_fixture_await_connection (fixture);
+  g_assert_true (puppet_is_open (fixture->puppets[0]));
+}
+
+/* --- one more address, one more peer --- */
+
+/* A dial hangs at an address where nobody speaks; the right one, when it comes, does not wait for that. */
+static void
+test_new_address_joins_a_dial (FindingFixture *fixture, gconstpointer data)
+{
+  guint16 silent_port;
+  int silent = puppet_listen (&silent_port);
+
+  finding_fixture_publish (fixture, silent_port);
+  core_fixture_start (&fixture->under_test);
+  finding_fixture_await_dials (fixture, 1);
+  finding_fixture_publish (fixture, fixture->port);
+  finding_fixture_accept (fixture, 1);
+  finding_fixture_await_connection (fixture);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials-failed"), ==, 0);
+  close (silent);
+}
+
+static gboolean
+is_known (gpointer data)
+{
+  FindingFixture *fixture = data;
+  g_autoptr(AviPeerInfo) info = core_fixture_look (&fixture->under_test, fixture->other);
+
+  return info != NULL;
+}
+
+static void
+test_room_again (FindingFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviKeyPair) first = avi_key_pair_generate ();
+  g_autofree char *id = avi_peer_id_to_string (avi_key_pair_get_peer_id (first));
+  guint16 port;
+  int listener = puppet_listen (&port);
+  g_autofree char *address = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u/p2p/%s", port, id);
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  fixture->under_test.settings.max_peers = 1;
+  core_fixture_start (&fixture->under_test);
+  avi_core_dial (fixture->under_test.core, address, call);
+  fixture->puppets[0] = puppet_accept (first, listener, 1);
+  puppets_run (fixture->puppets, is_open, fixture);
+  while (!core_fixture_is_connected (&fixture->under_test, first))
+    puppets_step (fixture->puppets);
+  /* Found, and not dialled: max-peers is reached. */
+  finding_fixture_publish (fixture, fixture->port);
+  puppets_run (fixture->puppets, is_known, fixture);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), ==, 1);
+  close (listener);
+  finding_fixture_accept (fixture, 1);
+  finding_fixture_await_connection (fixture);
+}
+
+/* --- what the program asks for --- */
+
+static void
+test_errors (FindingFixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *target;
+    AviError    code;
+    const char *words;
+  } cases[] = {
+    { "nonsense!", AVI_ERROR_INVALID_ARGUMENT, "nonsense!" },
+    { "/ip4/1.2.3/tcp/1", AVI_ERROR_INVALID_ARGUMENT, "1.2.3" },
+    { "/ip4/127.0.0.1/udp/1/quic-v1", AVI_ERROR_INVALID_ARGUMENT, "TCP" },
+    { "12D3KooWQYhTNQdmr3ArTeUHRYzFg94BKyTkoWBDWez9kSCVe2Xo", AVI_ERROR_NOT_FOUND, "12D3KooW" },
+    { "/ip4/127.0.0.1/tcp/1", AVI_ERROR_REFUSED, "/ip4/127.0.0.1/tcp/1" },
+    { "/dns4/localhost/tcp/1", AVI_ERROR_REFUSED, "/ip4/127.0.0.1/tcp/1" },
+  };
+
+  core_fixture_start (&fixture->under_test);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(AviCall) call = avi_call_new (NULL);
+      g_autoptr(GError) error = NULL;
+
+      avi_core_dial (fixture->under_test.core, cases[i].target, call);
+      avi_call_wait (call);
+      g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
+      g_assert_error (error, AVI_ERROR, (gint) cases[i].code);
+      g_assert_nonnull (strstr (error->message, cases[i].words));
+    }
+}
+
+#define ADD(path, func) g_test_add (path, FindingFixture, NULL, finding_fixture_set_up, func, finding_fixture_tear_down)
 
 int
 main (int argc, char **argv)
 {
-  g_autofree char *folder = g_dir_make_tmp ("avi-swarm-dialling-XXXXXX", NULL);
-  const char *remove[] = { "rm", "-r", folder, NULL };
-  int result;
-
-  g_setenv ("XDG_RUNTIME_DIR", folder, TRUE);
   netns_enter (&why_no_netns);
   if (why_no_netns == NULL)
     netns_ip ("link set lo up");
@@ -345,7 +431,12 @@ main (int argc, char **argv)
   ADD ("/swarm-dialling/never more attempts at once than max-dials, each no longer than dial-timeout", test_max_dials);
   ADD ("/swarm-dialling/the same subnet first, our own addresses never", test_order);
   ADD ("/swarm-dialling/a change of the network makes the back-off void", test_network_change);
-  result = g_test_run ();
-  g_spawn_sync (NULL, (char **) remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
-  return result;
+  ADD ("/swarm-dialling/found and not reached: last-error says where and why", test_found_and_not_reached);
+  ADD ("/swarm-dialling/a program's dial ignores the back-off", test_dial_ignores_backoff);
+  ADD ("/swarm-dialling/who is turned away after the handshake comes back ever later", test_turned_away);
+  ADD ("/swarm-dialling/a peer that was killed is dialled again", test_killed_peer_is_dialled_again);
+  ADD ("/swarm-dialling/a new address joins a dial that hangs at another", test_new_address_joins_a_dial);
+  ADD ("/swarm-dialling/where max-peers was reached, the next is dialled when one goes", test_room_again);
+  ADD ("/swarm-dialling/errors of dial name the target and the cause", test_errors);
+  return finding_fixture_run_tests ();
 }
