@@ -13,7 +13,6 @@
 #include "crypto/avi-random.h"
 #include "discovery/avi-dns.h"
 #include "discovery/avi-mdns.h"
-#include "engine/avi-lan-socket.h"
 #include "engine/avi-lan.h"
 #include "netns.h"
 
@@ -531,81 +530,6 @@ test_unicast_is_not_ours (Fixture *fixture, gconstpointer data)
   close (sender);
 }
 
-/* What the sockets do that AviLan opens. */
-typedef struct
-{
-  guint packets;
-  struct sockaddr_storage from;
-} Heard;
-
-static void
-socket_ready (gpointer user_data, AviLanSocket *socket)
-{
-  Heard *heard = user_data;
-  guint8 bytes[100];
-  struct sockaddr_storage from;
-  AviSpan packet;
-
-  while (avi_lan_socket_receive (socket, AVI_SPAN (bytes, sizeof bytes), &packet, &from))
-    {
-      heard->packets++;
-      heard->from = from;
-    }
-}
-
-static void
-test_sockets (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GMainContext) context = g_main_context_new ();
-  AviLoop *loop = avi_loop_new (context, woken, NULL);
-  AviLanSocket *v0, *w0;
-  struct sockaddr_storage group = { 0 };
-  guint8 big[200] = { 0 };
-  Heard on_v0 = { 0 }, on_w0 = { 0 };
-  gint64 deadline = g_get_monotonic_time () + DEADLINE;
-  gint64 start;
-
-  netns_ip ("link add w0 type veth peer name w1");
-  netns_ip ("link set w0 up");
-  netns_ip ("link set w1 up");
-  netns_ip ("addr add 10.7.0.1/24 dev w0");
-  v0 = avi_lan_socket_new (loop, if_nametoindex ("v0"), AF_INET, socket_ready, &on_v0, NULL);
-  w0 = avi_lan_socket_new (loop, if_nametoindex ("w0"), AF_INET, socket_ready, &on_w0, NULL);
-  ((struct sockaddr_in *) &group)->sin_family = AF_INET;
-  ((struct sockaddr_in *) &group)->sin_port = htons (AVI_MDNS_PORT);
-  inet_pton (AF_INET, AVI_MDNS_GROUP_IP4, &((struct sockaddr_in *) &group)->sin_addr);
-
-  /* Each sends from its own interface's address, and hears its own interface only. What is too
-   * long is passed over. */
-  g_assert_true (avi_lan_socket_send (w0, &group, AVI_SPAN (big, sizeof big)));
-  g_assert_true (avi_lan_socket_send (w0, &group, AVI_SPAN ("w0", 2)));
-  g_assert_true (avi_lan_socket_send (v0, &group, AVI_SPAN ("v0", 2)));
-  while (on_v0.packets == 0 || on_w0.packets == 0)
-    {
-      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-      g_main_context_iteration (context, FALSE);
-    }
-  g_assert_cmpuint (on_v0.packets, ==, 1);
-  g_assert_cmpuint (on_w0.packets, ==, 1);
-  g_assert_cmphex (ntohl (((struct sockaddr_in *) &on_v0.from)->sin_addr.s_addr), ==, 0x0a010001);
-  g_assert_cmphex (ntohl (((struct sockaddr_in *) &on_w0.from)->sin_addr.s_addr), ==, 0x0a070001);
-
-  /* A flood is read at the rate allowed, a second's worth at once. */
-  start = g_get_monotonic_time ();
-  for (guint i = 0; i < 10000; i++)
-    {
-      avi_lan_socket_send (v0, &group, AVI_SPAN ("v0", 2));
-      g_main_context_iteration (context, FALSE);
-    }
-  g_assert_cmpuint (on_v0.packets, <=, 1002 + AVI_LAN_SOCKET_RATE * (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
-  g_assert_cmpuint (on_v0.packets, >=, 900);
-
-  avi_lan_socket_free (v0);
-  avi_lan_socket_free (w0);
-  avi_loop_free (loop);
-  netns_ip ("link del w0");
-}
-
 static void
 test_silence (Fixture *fixture, gconstpointer data)
 {
@@ -650,7 +574,6 @@ main (int argc, char **argv)
   ADD ("/lan/says that the port is taken, and tries again", test_port_taken);
   ADD ("/lan/answers a plain resolver", test_legacy);
   ADD ("/lan/leaves to the daemon what is sent to this host alone", test_unicast_is_not_ours);
-  ADD ("/lan/its sockets keep to their interface and to a rate", test_sockets);
   ADD ("/lan/says that no other host is heard, and that one is", test_silence);
   return g_test_run ();
 }
