@@ -172,3 +172,30 @@ count (guint *n)
 {
   (*n)++;
 }
+
+/* How an asynchronous call ended: pass on_done and one of these. */
+typedef struct
+{
+  GAsyncResult *result; /* NULL until the call has completed */
+  GThread      *thread;
+} Outcome;
+
+static inline void
+on_done (GObject      *source,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  Outcome *outcome = user_data;
+
+  g_assert_null (outcome->result);
+  outcome->result = g_object_ref (result);
+  outcome->thread = g_thread_self ();
+}
+
+static inline void
+outcome_clear (Outcome *outcome)
+{
+  g_clear_object (&outcome->result);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Outcome, outcome_clear)

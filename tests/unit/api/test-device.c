@@ -3,126 +3,6 @@
 
 #include "fixture.h"
 
-/* --- properties --- */
-
-static guint n_warnings;
-static char *last_warning;
-
-/* Warnings are fatal in these tests; those that a test wants are caught here. */
-static GLogWriterOutput
-catch_warnings (GLogLevelFlags   level,
-                const GLogField *fields,
-                gsize            n_fields,
-                gpointer         user_data)
-{
-  if ((level & G_LOG_LEVEL_WARNING) == 0)
-    return g_log_writer_default (level, fields, n_fields, user_data);
-  for (gsize i = 0; i < n_fields; i++)
-    if (g_str_equal (fields[i].key, "MESSAGE"))
-      {
-        g_free (last_warning);
-        last_warning = g_strdup (fields[i].value);
-      }
-  n_warnings++;
-  return G_LOG_WRITER_HANDLED;
-}
-
-static void
-test_defaults (void)
-{
-  g_autoptr(AviDevice) device = avi_device_new ("kitchen");
-  g_autofree char *name = avi_device_dup_node_name (device);
-  g_auto(GStrv) listen = avi_device_dup_listen_addresses (device);
-  g_auto(GStrv) bootstrap = avi_device_dup_bootstrap_peers (device);
-  g_auto(GStrv) addresses = avi_device_dup_addresses (device);
-  g_autoptr(AviIdentity) identity = avi_device_dup_identity (device);
-  g_autofree char *id = avi_device_dup_peer_id (device);
-  g_autofree char *status = avi_device_dup_discovery_status (device);
-  g_autoptr(GVariant) statistics = avi_device_get_statistics (device);
-
-  g_assert_cmpstr (name, ==, "kitchen");
-  g_assert_cmpstr (listen[0], ==, "/ip4/0.0.0.0/tcp/0");
-  g_assert_cmpstr (listen[1], ==, "/ip6/::/tcp/0");
-  g_assert_null (listen[2]);
-  g_assert_null (bootstrap[0]);
-  g_assert_null (addresses[0]);
-  g_assert_cmpstr (id, ==, avi_identity_get_peer_id (identity));
-  g_assert_nonnull (status);
-  g_assert_true (avi_device_get_enable_mdns (device));
-  g_assert_true (avi_device_get_enable_local (device));
-  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
-  g_assert_cmpuint (g_list_model_get_n_items (avi_device_get_peers (device)), ==, 0);
-  g_assert_true (g_variant_is_of_type (statistics, G_VARIANT_TYPE_VARDICT));
-  g_assert_false (g_variant_is_floating (statistics));
-}
-
-static void
-test_constructed (void)
-{
-  g_autoptr(AviDevice) device = g_object_new (AVI_TYPE_DEVICE, NULL);
-  g_autoptr(AviPeer) peer = g_object_new (AVI_TYPE_PEER, NULL);
-  g_autoptr(AviSubscription) subscription = g_object_new (AVI_TYPE_SUBSCRIPTION, NULL);
-  GObject *objects[] = { G_OBJECT (device), G_OBJECT (peer), G_OBJECT (subscription) };
-
-  for (guint i = 0; i < G_N_ELEMENTS (objects); i++)
-    {
-      guint n;
-      g_autofree GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (objects[i]), &n);
-
-      for (guint j = 0; j < n; j++)
-        {
-          g_auto(GValue) value = G_VALUE_INIT;
-
-          g_object_get_property (objects[i], pspecs[j]->name, &value);
-        }
-    }
-  avi_subscription_cancel (subscription);
-}
-
-static void
-test_fixed (void)
-{
-  g_autoptr(AviDevice) device = start_device ("kitchen");
-  g_autoptr(AviIdentity) identity = avi_identity_generate ();
-  g_autofree char *id = avi_device_dup_peer_id (device);
-  g_autofree char *id_after = NULL;
-  guint n;
-  g_autofree GParamSpec **pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (device), &n);
-  guint n_fixed = 0;
-
-  for (guint i = 0; i < n; i++)
-    {
-      g_auto(GValue) value = G_VALUE_INIT;
-
-      if ((pspecs[i]->flags & G_PARAM_WRITABLE) == 0)
-        continue;
-      g_object_get_property (G_OBJECT (device), pspecs[i]->name, &value);
-      /* Numbers warn where they would change. */
-      if (G_VALUE_HOLDS_UINT (&value))
-        g_value_set_uint (&value, g_value_get_uint (&value) + 1);
-      else if (G_VALUE_HOLDS_BOOLEAN (&value))
-        g_value_set_boolean (&value, !g_value_get_boolean (&value));
-      else if (G_VALUE_HOLDS_ENUM (&value))
-        g_value_set_enum (&value, AVI_DEVICE_TYPE_CORE);
-      g_object_set_property (G_OBJECT (device), pspecs[i]->name, &value);
-      g_assert_cmpuint (n_warnings, ==, ++n_fixed);
-      g_assert_nonnull (strstr (last_warning, pspecs[i]->name));
-    }
-  g_assert_cmpuint (n_fixed, >=, 15);
-  id_after = avi_device_dup_peer_id (device);
-  g_assert_cmpstr (id_after, ==, id);
-
-  /* Stopped, it can be set again. */
-  stop_device (device);
-  avi_device_set_identity (device, identity);
-  g_free (id_after);
-  id_after = avi_device_dup_peer_id (device);
-  g_assert_cmpstr (id_after, ==, avi_identity_get_peer_id (identity));
-  g_assert_cmpuint (n_warnings, ==, n_fixed);
-}
-
-/* --- start and stop --- */
-
 static void
 note (GPtrArray  *events,
       const char *event)
@@ -396,13 +276,7 @@ test_dropped (void)
 int
 main (int argc, char **argv)
 {
-  int status;
-
   g_test_init (&argc, &argv, NULL);
-  g_log_set_writer_func (catch_warnings, NULL, NULL);
-  g_test_add_func ("/device/a new one is stopped and has its defaults", test_defaults);
-  g_test_add_func ("/device/objects that a binding makes of nothing can be looked at", test_constructed);
-  g_test_add_func ("/device/setting a property while it runs is a warning that names it", test_fixed);
   g_test_add_func ("/device/it starts and stops, over and over", test_start_stop);
   g_test_add_func ("/device/stopping tells each peer, then that it has stopped, then nothing", test_stop_order);
   g_test_add_func ("/device/stop cancels a start that is under way", test_stop_while_starting);
@@ -411,7 +285,5 @@ main (int argc, char **argv)
   g_test_add_func ("/device/start fails, naming the setting, where one is malformed", test_bad_settings);
   g_test_add_func ("/device/one that does not listen can dial", test_no_listening);
   g_test_add_func ("/device/one that is dropped stops in the background", test_dropped);
-  status = g_test_run ();
-  g_free (last_warning);
-  return status;
+  return g_test_run ();
 }
