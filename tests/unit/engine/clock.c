@@ -8,6 +8,8 @@
 
 #include "engine/avi-sleep.h"
 
+#define FAR (3600 * (gint64) G_USEC_PER_SEC)
+
 static _Atomic gint64 slept;
 static _Atomic gint64 wall_ahead;
 static _Atomic gint64 ahead;
@@ -61,7 +63,7 @@ clock_set_wall (gint64 by)
 void
 clock_stop (void)
 {
-  stands_at = g_get_monotonic_time ();
+  stands_at = MAX (g_get_monotonic_time (), read_clock (CLOCK_MONOTONIC) + FAR);
 }
 
 void

@@ -19,11 +19,12 @@ void clock_sleep    (gint64 by);
 /* µs by which the wall clock is set forward. */
 void clock_set_wall (gint64 by);
 
-/* From here on the monotonic clock stands. */
+/* From here on the monotonic clock stands, an hour or more from now: before an engine runs. So GLib
+ * never believes that a timer of it is due, which would keep it turning. */
 void clock_stop     (void);
 /* It stands at a later time. */
 void clock_advance  (gint64 by);
-/* It goes on from where it stands. */
+/* It goes on from where it stands; GLib stays behind. */
 void clock_go_on    (void);
 
 G_END_DECLS

@@ -29,6 +29,7 @@ typedef struct
   int         listeners[N_PLACES];
   int         accepted[N_PLACES];      /* -1: nothing yet */
   guint       wanted;
+  AviCall    *call;
 } Fixture;
 
 static void
@@ -52,6 +53,7 @@ set_up (Fixture *fixture, gconstpointer data)
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
+  clock_go_on ();
   core_fixture_clear (&fixture->under_test);
   g_clear_pointer (&fixture->puppets[0], puppet_free);
   for (guint i = 0; i < N_PLACES; i++)
@@ -62,7 +64,6 @@ tear_down (Fixture *fixture, gconstpointer data)
       g_free (fixture->bootstrap[i]);
     }
   avi_key_pair_unref (fixture->other);
-  clock_go_on ();
 }
 
 /* Those that have come to their listener. */
@@ -190,6 +191,22 @@ test_cancel (Fixture *fixture, gconstpointer data)
 /* --- what an error says --- */
 
 static gboolean
+is_answered (gpointer data)
+{
+  Fixture *fixture = data;
+
+  core_fixture_settle (&fixture->under_test);
+  return avi_call_is_done (fixture->call);
+}
+
+static void
+await_answer (Fixture *fixture, AviCall *call)
+{
+  fixture->call = call;
+  puppets_run (fixture->puppets, is_answered, fixture);
+}
+
+static gboolean
 is_closed (gpointer data)
 {
   Fixture *fixture = data;
@@ -211,7 +228,7 @@ test_wrong_peer (Fixture *fixture, gconstpointer data)
   core_fixture_settle (&fixture->under_test);
   fixture->puppets[0] = puppet_accept (stranger, fixture->listeners[0], 1);
   puppets_run (fixture->puppets, is_closed, fixture);
-  avi_call_wait (call);
+  await_answer (fixture, call);
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_SECURITY);
   g_assert_nonnull (strstr (error->message, wanted));
@@ -292,20 +309,17 @@ test_longest_error (Fixture *fixture, gconstpointer data)
   g_autoptr(GError) error = NULL;
   g_auto(GStrv) parts = NULL;
 
-  clock_go_on ();
   g_resolver_set_default (many);
   fixture->under_test.settings.bootstrap = NULL;
   core_fixture_start (&fixture->under_test);
   avi_core_dial (fixture->under_test.core, "/dns4/200.many/tcp/1", call);
-  while (!avi_call_is_done (call))
-    core_fixture_settle (&fixture->under_test);
+  await_answer (fixture, call);
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
   parts = g_strsplit (error->message, "; ", -1);
   g_assert_cmpuint (g_strv_length (parts), ==, 63);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials-failed"), ==, 63);
   g_assert_cmpuint (strlen (error->message), <, 63 * 64);
-  clock_stop ();
   g_resolver_set_default (real);
 }
 

@@ -40,10 +40,10 @@ set_up (Fixture *fixture, gconstpointer data)
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
+  clock_go_on ();
   core_fixture_clear (&fixture->under_test);
   g_clear_pointer (&fixture->puppets[0], puppet_free);
   avi_key_pair_unref (fixture->other);
-  clock_go_on ();
 }
 
 static void

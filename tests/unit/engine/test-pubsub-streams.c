@@ -126,8 +126,6 @@ test_another_connection (PubsubFixture *fixture, gconstpointer data)
   static const char *const with_pubsub[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
   int listener = tell_address (fixture);
 
-  clock_stop ();
-  core_fixture_settle (&fixture->under_test);
   use_up_renewals (fixture);
   clock_advance (PAUSE - 1);
   core_fixture_settle (&fixture->under_test);
@@ -148,7 +146,20 @@ test_another_connection (PubsubFixture *fixture, gconstpointer data)
   pubsub_fixture_say_subscription (fixture);
   pubsub_fixture_publish (fixture, "on another connection");
   close (listener);
+}
+
+static void
+set_up_standing (PubsubFixture *fixture, gconstpointer data)
+{
+  clock_stop ();
+  pubsub_fixture_set_up (fixture, data);
+}
+
+static void
+tear_down_standing (PubsubFixture *fixture, gconstpointer data)
+{
   clock_go_on ();
+  pubsub_fixture_tear_down (fixture, data);
 }
 
 #define ADD(path, func) g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
@@ -161,7 +172,7 @@ main (int argc, char **argv)
   ADD ("/pubsub-streams/a frame over the limit or torn ends its stream, nothing else", test_wrong_frame);
   ADD ("/pubsub-streams/a stream of ours that the peer ends is renewed three times, then the connection goes",
        test_renewal);
-  ADD ("/pubsub-streams/ten seconds after the last renewal the connection ends, and the peer is dialled again",
-       test_another_connection);
+  g_test_add ("/pubsub-streams/ten seconds after the last renewal the connection ends, and the peer is dialled again",
+              PubsubFixture, NULL, set_up_standing, test_another_connection, tear_down_standing);
   return g_test_run ();
 }
