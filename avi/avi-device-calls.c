@@ -98,9 +98,10 @@ avi_device_begin_start (AviDevice *self,
  * being started, when that is done; after `stop` it starts anew.
  *
  * Fails with %AVI_ERROR_ALREADY_EXISTS where an address to listen on is in use,
- * %AVI_ERROR_INVALID_ARGUMENT where a property is malformed, %AVI_ERROR_CLOSED where the device
- * was stopped meanwhile, %G_IO_ERROR_CANCELLED, or with %AVI_ERROR_FAILED and the system's words.
- * The message names the address or property. The device is stopped then.
+ * %AVI_ERROR_INVALID_ARGUMENT where a property is malformed, %AVI_ERROR_LIMIT where the process has
+ * too few file descriptors left, %AVI_ERROR_CLOSED where the device was stopped meanwhile,
+ * %G_IO_ERROR_CANCELLED, or with %AVI_ERROR_FAILED and the system's words. The message names the
+ * address or property. The device is stopped then.
  *
  * Waits without iterating the main context.
  *

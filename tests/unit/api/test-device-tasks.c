@@ -123,6 +123,30 @@ test_cancelled_sync (void)
     }
 }
 
+static gboolean
+is_listened_to (GCancellable *cancellable)
+{
+  return g_signal_has_handler_pending (cancellable, g_signal_lookup ("cancelled", G_TYPE_CANCELLABLE), 0, TRUE);
+}
+
+/* A program may have one for all that it does. */
+static void
+test_long_lived_cancellable (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_auto(Outcome) outcome = { NULL };
+
+  avi_device_start_async (device, cancellable, on_done, &outcome);
+  wait_until (outcome.result != NULL);
+  g_assert_true (avi_device_start_finish (device, outcome.result, NULL));
+  g_assert_false (is_listened_to (cancellable));
+  g_assert_null (avi_device_dial (device, "/ip4/127.0.0.1/tcp/1", cancellable, NULL));
+  g_assert_false (is_listened_to (cancellable));
+  g_assert_true (avi_device_stop (device, cancellable, NULL));
+  g_assert_false (is_listened_to (cancellable));
+}
+
 static void
 test_start_cancelled (void)
 {
@@ -184,6 +208,8 @@ main (int argc, char **argv)
   g_test_add_func ("/device-tasks/every asynchronous call can be cancelled at any time", test_cancelled);
   g_test_add_func ("/device-tasks/every asynchronous call can be abandoned", test_abandoned);
   g_test_add_func ("/device-tasks/a synchronous call can be cancelled from another thread", test_cancelled_sync);
+  g_test_add_func ("/device-tasks/a cancellable that lives on holds no call that has ended",
+                   test_long_lived_cancellable);
   g_test_add_func ("/device-tasks/a start that was cancelled before does not begin", test_start_cancelled);
   g_test_add_func ("/device-tasks/a call completes in its caller's context", test_other_context);
   return g_test_run ();
