@@ -99,7 +99,7 @@ test_not_learnt (PubsubFixture *self, gconstpointer data)
 }
 
 #define ADD(path, func, data) \
-  g_test_add (path, PubsubFixture, data, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
+ g_test_add (path, PubsubFixture, data, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
 
 int
 main (int argc, char **argv)

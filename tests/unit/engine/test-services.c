@@ -10,7 +10,7 @@ test_list (void)
     "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0", "/meshsub/1.0.0", "/floodsub/1.0.0",
     NULL,
   };
-  g_autofree const char **list = avi_services_list ();
+  g_autofree const char **list = avi_services_list (NULL);
 
   g_assert_true (g_strv_equal (list, expected));
 }
@@ -19,11 +19,11 @@ test_list (void)
 static void
 test_find (void)
 {
-  g_autofree const char **list = avi_services_list ();
+  g_autofree const char **list = avi_services_list (NULL);
 
   for (guint i = 0; list[i] != NULL; i++)
     {
-      const AviStreamHandler *handler = avi_services_find (list[i]);
+      const AviStreamHandler *handler = avi_services_find (NULL, list[i]);
 
       g_assert_nonnull (handler);
       g_assert_cmpstr (handler->protocol, ==, list[i]);
@@ -36,9 +36,22 @@ test_find (void)
 static void
 test_unknown (void)
 {
-  g_assert_null (avi_services_find ("/meshsub/1.2.0"));
-  g_assert_null (avi_services_find ("/ipfs/id/1.0.0/"));
-  g_assert_null (avi_services_find (""));
+  g_assert_null (avi_services_find (NULL, "/meshsub/1.2.0"));
+  g_assert_null (avi_services_find (NULL, "/ipfs/id/1.0.0/"));
+  g_assert_null (avi_services_find (NULL, ""));
+}
+
+static void
+test_further (void)
+{
+  static const AviStreamHandler further = { .protocol = "/perf/1.0.0" };
+  static const AviStreamHandler *const handlers[] = { &further, NULL };
+  g_autofree const char **list = avi_services_list (handlers);
+
+  g_assert_true (g_strv_contains (list, "/ipfs/id/1.0.0"));
+  g_assert_true (g_strv_contains (list, "/perf/1.0.0"));
+  g_assert_true (avi_services_find (handlers, "/perf/1.0.0") == &further);
+  g_assert_null (avi_services_find (handlers, "/perf/1.0.1"));
 }
 
 int
@@ -48,5 +61,6 @@ main (int argc, char **argv)
   g_test_add_func ("/services/are identify, ping and pub/sub, the best version first", test_list);
   g_test_add_func ("/services/each is found by its protocol", test_find);
   g_test_add_func ("/services/others are not found", test_unknown);
+  g_test_add_func ("/services/further ones stand beside them", test_further);
   return g_test_run ();
 }
