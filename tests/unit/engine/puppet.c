@@ -3,6 +3,7 @@
 
 #include "puppet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -67,17 +68,29 @@ puppet_new (AviKeyPair *key,
 }
 
 Puppet *
-puppet_dial (AviKeyPair *key,
-             guint16     port,
-             guint8      boot)
+puppet_dial_from (const char *ip,
+                  AviKeyPair *key,
+                  guint16     port,
+                  guint8      boot)
 {
+  struct sockaddr_in from = { .sin_family = AF_INET };
   struct sockaddr_in to = { .sin_family = AF_INET,
                             .sin_port = g_htons (port),
                             .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+  g_assert_cmpint (inet_pton (AF_INET, ip, &from.sin_addr), ==, 1);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &from, sizeof from), ==, 0);
   g_assert_cmpint (connect (fd, (struct sockaddr *) &to, sizeof to), ==, 0);
   return puppet_new (key, fd, TRUE, boot);
+}
+
+Puppet *
+puppet_dial (AviKeyPair *key,
+             guint16     port,
+             guint8      boot)
+{
+  return puppet_dial_from ("127.0.0.1", key, port, boot);
 }
 
 int

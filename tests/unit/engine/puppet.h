@@ -15,6 +15,8 @@ typedef struct _Puppet Puppet;
 
 /* Connects to 127.0.0.1:@port. @key: its identity. */
 Puppet  *puppet_dial       (AviKeyPair *key, guint16 port, guint8 boot);
+/* The same from @ip, an address of this machine. */
+Puppet  *puppet_dial_from  (const char *ip, AviKeyPair *key, guint16 port, guint8 boot);
 /* Accepts on @listener, a listening socket. */
 Puppet  *puppet_accept     (AviKeyPair *key, int listener, guint8 boot);
 void     puppet_free       (Puppet *self);
