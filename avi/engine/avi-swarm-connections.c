@@ -156,6 +156,7 @@ avi_swarm_promote (AviSwarm      *self,
   gboolean was_connected = entry->main != NULL;
 
   entry->main = connection;
+  entry->n_tried = 0;
   avi_swarm_learn (self, entry, connection);
   entry->round_trip = connection->round_trip;
   /* It has come to us by itself: a sign of life. */

@@ -149,6 +149,7 @@ avi_swarm_dial_now (AviSwarm     *self,
       avi_swarm_answer_calls (self, entry, error);
       return;
     }
+  entry->n_tried++;
   entry->dial = avi_dial_new (self->engine, &entry->id, addresses, avi_swarm_dial_done, avi_swarm_dial_noted, entry);
 }
 

@@ -12,6 +12,9 @@
 
 #include "avi-error.h"
 #include "core-fixture.h"
+#include "engine/avi-core-private.h"
+#include "engine/avi-engine-private.h"
+#include "engine/avi-swarm.h"
 #include "netns.h"
 #include "puppet.h"
 
@@ -248,6 +251,64 @@ test_ten_thousand (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (g_strv_length (info->addresses), ==, 32);
 }
 
+/* --- how often they are dialled --- */
+
+#define N_ANNOUNCED 100
+/* Rounds at once, and those of the back-off that fall into the time that the test may take. */
+#define MAX_ROUNDS (16 + 10)
+
+typedef struct
+{
+  const AviPeerId *peer;
+  guint            n;    /* how often it was announced */
+  gboolean         rest; /* nothing is under way, nor will be soon */
+} Announcing;
+
+static void
+announce (AviEngine *engine, gpointer user_data)
+{
+  Announcing *self = user_data;
+  AviPeerEntry *entry = avi_swarm_lookup (engine->swarm, self->peer);
+  g_autofree char *text = NULL;
+  g_autoptr(AviMultiaddr) address = NULL;
+  g_autoptr(GPtrArray) addresses = g_ptr_array_new ();
+
+  if (self->n >= N_ANNOUNCED || (entry != NULL && entry->dial != NULL))
+    return;
+  text = g_strdup_printf ("/ip4/127.1.%u.1/tcp/1", ++self->n);
+  address = avi_multiaddr_parse (text, NULL);
+  g_ptr_array_add (addresses, address);
+  avi_swarm_found (engine->swarm, self->peer, NULL, addresses, AVI_SOURCE_MDNS);
+}
+
+typedef struct
+{
+  Fixture   *fixture;
+  Announcing announcing;
+} Flood;
+
+static gboolean
+has_announced_all (gpointer data)
+{
+  Flood *flood = data;
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  avi_core_run (flood->fixture->under_test.core, announce, &flood->announcing);
+  /* Answered at once, and behind what is above. */
+  avi_core_dial (flood->fixture->under_test.core, "nobody", call);
+  avi_call_wait (call);
+  return flood->announcing.n >= N_ANNOUNCED;
+}
+
+static void
+test_announced_anew (Fixture *fixture, gconstpointer data)
+{
+  Flood flood = { fixture, { .peer = avi_key_pair_get_peer_id (fixture->key) } };
+
+  puppets_run (fixture->puppets, has_announced_all, &flood);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), <=, MAX_ROUNDS);
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -271,5 +332,6 @@ main (int argc, char **argv)
   ADD ("/hostile/a peer in a subnet of ours may tell its private addresses", test_from_near);
   ADD ("/hostile/our own addresses, unspecified ones and names of a peer's are not dialled", test_own_and_nowhere);
   ADD ("/hostile/of ten thousand addresses 32 are kept", test_ten_thousand);
+  ADD ("/hostile/a peer that is announced anew all the time is dialled a few times", test_announced_anew);
   return g_test_run ();
 }
