@@ -202,10 +202,11 @@ avi_input_accept (AviConnection *connection,
   return &self->owner;
 }
 
+/* A peer needs one; a second while it replaces that. */
 #define INPUT_HANDLER(name)                                                                                            \
  {                                                                                                                     \
-  .protocol = name, .accept = avi_input_accept, .data = avi_input_data, .finished = avi_input_finished,                \
-  .gone = avi_input_gone                                                                                               \
+  .protocol = name, .max_streams = 2, .accept = avi_input_accept, .data = avi_input_data,                              \
+  .finished = avi_input_finished, .gone = avi_input_gone                                                               \
  }
 
 const AviStreamHandler avi_meshsub_1_1_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_1);

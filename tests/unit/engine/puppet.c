@@ -24,6 +24,7 @@ struct _Puppet
   AviKeyPair     *key;
   guint8          boot;
   gboolean        silent;
+  gboolean        deaf;
   gboolean        open;
   gboolean        closed;
   gboolean        told_to_go;
@@ -136,6 +137,19 @@ puppet_set_silent (Puppet  *self,
                    gboolean silent)
 {
   self->silent = silent;
+}
+
+void
+puppet_set_deaf (Puppet  *self,
+                 gboolean deaf)
+{
+  self->deaf = deaf;
+}
+
+int
+puppet_get_fd (Puppet *self)
+{
+  return self->fd;
 }
 
 gboolean
@@ -309,7 +323,8 @@ puppet_step (Puppet *self)
 
   if (self->silent || self->closed)
     return;
-  n = recv (self->fd, buffer, sizeof buffer, 0);
+  errno = EAGAIN;
+  n = self->deaf ? -1 : recv (self->fd, buffer, sizeof buffer, 0);
   if (n == 0 || (n < 0 && errno != EAGAIN))
     {
       self->closed = TRUE;
@@ -330,8 +345,9 @@ puppets_step (Puppet **puppets)
   for (; puppets[n] != NULL; n++)
     {
       puppet_step (puppets[n]);
-      wait[n] =
-          (struct pollfd){ .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
+      gboolean listens = !puppets[n]->silent && !puppets[n]->deaf && !puppets[n]->closed;
+
+      wait[n] = (struct pollfd){ .fd = listens ? puppets[n]->fd : -1, .events = POLLIN };
     }
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -395,6 +411,13 @@ puppet_send (Puppet        *self,
   g_autoptr(GBytes) copy = g_bytes_new (bytes.data, bytes.len);
 
   g_assert_true (avi_link_send (self->link, stream, copy));
+}
+
+void
+puppet_reset (Puppet        *self,
+              AviLinkStream *stream)
+{
+  avi_link_reset (self->link, stream);
 }
 
 guint

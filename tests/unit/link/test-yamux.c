@@ -531,7 +531,9 @@ test_max_streams (void)
   g_assert_cmpuint (avi_yamux_open (f->yamux, &error), ==, 0);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
   g_assert_cmpstr (error->message, ==,
-                   "2 streams of at most 2 are open, 1 of at most 256 wait for the peer's acknowledgement");
+                   "max-streams: 2 streams of at most 2 are open on the connection, 1 of at most 256 wait for the "
+                   "peer's acknowledgement");
+  g_assert_cmpuint (avi_yamux_get_n_refused (f->yamux), ==, 1);
 
   avi_yamux_reset (f->yamux, 1);
   say_update (f, SYN, 5, 0);
