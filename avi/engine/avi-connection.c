@@ -57,7 +57,6 @@ avi_connection_new (AviEngine       *engine,
   self->connect_deadline = G_MAXINT64;
   self->round_trip = -1;
   self->link = avi_link_new (&config, avi_loop_now (engine->loop));
-  avi_core_count (engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
   return self;
 }
 
@@ -401,6 +400,7 @@ avi_connection_established (AviConnection *self,
   self->established = avi_loop_now (self->engine->loop);
   self->since = g_get_real_time ();
   self->connect_deadline = G_MAXINT64;
+  avi_core_count (self->engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
   avi_limits_handshake_done (&self->engine->limits, self->inbound);
   avi_engine_log (&self->peer, self->remote, "%s connection established", self->inbound ? "inbound" : "outbound");
   if (!avi_swarm_admit (self->engine->swarm, self, &error))
