@@ -135,7 +135,12 @@ avi_connection_dial (AviEngine       *engine,
   fd = socket (storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0 || (connect (fd, (struct sockaddr *) &storage, len) < 0 && errno != EINPROGRESS))
     {
-      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_REFUSED, g_strerror (errno));
+      if (errno == EMFILE || errno == ENFILE)
+        g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%s has no file descriptors left (%s): %u connections are open",
+                     errno == EMFILE ? "this process" : "this machine",
+                     errno == EMFILE ? "RLIMIT_NOFILE" : "fs.file-max", engine->limits.n_connections - 1);
+      else
+        g_set_error_literal (error, AVI_ERROR, AVI_ERROR_REFUSED, g_strerror (errno));
       if (fd >= 0)
         close (fd);
       avi_limits_close (&engine->limits, NULL, FALSE, TRUE);

@@ -14,8 +14,7 @@
 #include "engine/avi-swarm.h"
 #include "protocols/avi-ping.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
-#include "protocols/gossipsub/avi-rpc.h"
-#include "puppet.h"
+#include "puppet-pubsub.h"
 #include "wire/avi-varint.h"
 
 #define TOPIC "home/kitchen"
@@ -294,22 +293,6 @@ test_answers_not_read (Fixture *fixture, gconstpointer data)
   puppets_run (fixture->puppets, asks_until_reset, fixture);
 }
 
-static void
-subscribe (Puppet *puppet)
-{
-  g_autoptr(GByteArray) subscription = g_byte_array_new ();
-  g_autoptr(GByteArray) rpc = g_byte_array_new ();
-  g_autoptr(GByteArray) frame = g_byte_array_new ();
-  guint8 len[10];
-
-  avi_rpc_put_varint (subscription, AVI_SUBSCRIPTION_SUBSCRIBE, 1);
-  avi_rpc_put_bytes (subscription, AVI_SUBSCRIPTION_TOPIC, AVI_SPAN_STRING (TOPIC));
-  avi_rpc_put_bytes (rpc, AVI_RPC_SUBSCRIPTION, AVI_SPAN (subscription->data, subscription->len));
-  g_byte_array_append (frame, len, (guint) avi_rpc_encode_varint (rpc->len, len));
-  g_byte_array_append (frame, rpc->data, rpc->len);
-  puppet_send (puppet, puppet_open (puppet, pubsub), AVI_SPAN (frame->data, frame->len));
-}
-
 static gboolean
 publish (Fixture *fixture, const char *text, gsize len)
 {
@@ -367,8 +350,8 @@ test_not_reading (Fixture *fixture, gconstpointer data)
   fixture->puppets[1] = puppet_dial (fixture->keys[1], core_fixture_get_port (&fixture->under_test), 1);
   puppet_set_protocols (fixture->puppets[1], with_pubsub);
   puppets_run (fixture->puppets, is_connected, fixture);
-  subscribe (fixture->puppets[0]);
-  subscribe (fixture->puppets[1]);
+  puppet_subscribe (fixture->puppets[0], TOPIC);
+  puppet_subscribe (fixture->puppets[1], TOPIC);
   puppets_run (fixture->puppets, has_two_subscribers, fixture);
   setsockopt (puppet_get_fd (fixture->puppets[0]), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
   puppet_set_deaf (fixture->puppets[0], TRUE);
