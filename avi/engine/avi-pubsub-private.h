@@ -29,6 +29,7 @@ typedef struct
   AviPeerId      peer;
   GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
   gint64         held_since; /* monotonic */
+  gboolean       given_up;   /* it is told that nobody waits for the peer any more */
   guint          n_renewals; /* streams on this connection before this one */
 } AviPubsubOutput;
 

@@ -40,6 +40,7 @@ avi_pubsub_output_send (AviPubsubOutput *self,
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
   self->held_since = avi_loop_now (self->pubsub->engine->loop);
+  self->given_up = FALSE;
   avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
 }
 

@@ -102,7 +102,9 @@ avi_swarm_admit (AviSwarm      *self,
   entry = avi_swarm_ensure (self, &connection->peer);
   if (entry == NULL)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%d peers are connected, no more are kept", AVI_SWARM_MAX_PEERS);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "the table of peers is full: %u of %d are known, all of them connected or waited for",
+                   g_hash_table_size (self->peers), AVI_SWARM_MAX_PEERS);
       return FALSE;
     }
   if (entry->refuse_until > now)
@@ -254,8 +256,9 @@ avi_swarm_settle (AviSwarm      *self,
     {
       avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
       avi_connection_close (connection,
-                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
-                                         self->n_connected, self->engine->settings->max_peers));
+                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
+                                         "max-peers is reached: %u of %u are connected, and %s would be one more",
+                                         self->n_connected, self->engine->settings->max_peers, entry->id_text));
       return;
     }
   if (entry->main == NULL)

@@ -14,7 +14,7 @@
 #include "core-fixture.h"
 #include "engine/avi-core-private.h"
 #include "engine/avi-engine-private.h"
-#include "engine/avi-swarm.h"
+#include "engine/avi-swarm-private.h"
 #include "netns.h"
 #include "puppet.h"
 
@@ -309,6 +309,56 @@ test_announced_anew (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), <=, MAX_ROUNDS);
 }
 
+/* --- how long they are dialled --- */
+
+#define FIRST (250 * G_TIME_SPAN_MILLISECOND)
+#define LAST  (60 * G_USEC_PER_SEC)
+
+/* What of the peer is left is only its own word. */
+static void
+check_backoff (AviEngine *engine, gpointer user_data)
+{
+  AviPeerEntry *entry = avi_swarm_lookup (engine->swarm, user_data);
+  gint64 now = avi_loop_now (engine->loop);
+
+  for (guint failures = 1; failures < 100; failures++)
+    {
+      gint64 middle = failures < 10 ? MIN (LAST, FIRST << (failures - 1)) : LAST;
+
+      avi_loop_clear_timer (engine->loop, &entry->redial_timer);
+      entry->failures = failures;
+      avi_swarm_schedule (engine->swarm, entry);
+      g_assert_cmpint (entry->redial_timer.when - now, >=, middle - middle / 4);
+      g_assert_cmpint (entry->redial_timer.when - now, <=, middle + middle / 4);
+    }
+  /* And now the last of twelve. */
+  avi_loop_clear_timer (engine->loop, &entry->redial_timer);
+  entry->failures = 11;
+  avi_swarm_dial_now (engine->swarm, entry);
+}
+
+static gboolean
+is_forgotten (gpointer data)
+{
+  Fixture *fixture = data;
+  g_autoptr(AviPeerInfo) info = core_fixture_look (&fixture->under_test, fixture->key);
+
+  return info == NULL;
+}
+
+static void
+test_hearsay (Fixture *fixture, gconstpointer data)
+{
+  static const char *const texts[] = { "/ip4/127.0.0.1/tcp/1", "/ip4/0.0.0.0/tcp/1", NULL };
+
+  connect_from (fixture, "127.0.0.1");
+  tell (fixture, texts, 1);
+  hang_up (fixture);
+  puppets_run (fixture->puppets, has_given_up_once, fixture);
+  avi_core_run (fixture->under_test.core, check_backoff, (gpointer) avi_key_pair_get_peer_id (fixture->key));
+  puppets_run (fixture->puppets, is_forgotten, fixture);
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -333,5 +383,6 @@ main (int argc, char **argv)
   ADD ("/hostile/our own addresses, unspecified ones and names of a peer's are not dialled", test_own_and_nowhere);
   ADD ("/hostile/of ten thousand addresses 32 are kept", test_ten_thousand);
   ADD ("/hostile/a peer that is announced anew all the time is dialled a few times", test_announced_anew);
+  ADD ("/hostile/who is known by his own word only is dialled twelve times, ever more seldom", test_hearsay);
   return g_test_run ();
 }

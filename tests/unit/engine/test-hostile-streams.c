@@ -14,6 +14,7 @@
 #include "engine/avi-swarm.h"
 #include "protocols/avi-ping.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
+#include "log-keeper.h"
 #include "puppet-pubsub.h"
 #include "wire/avi-varint.h"
 
@@ -178,6 +179,7 @@ test_streams_of_a_protocol (Fixture *fixture, gconstpointer data)
       run_until_counted (fixture, "streams-refused", n_refused);
       g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, n_refused);
     }
+  log_keeper_assert ("the limit for /meshsub/1.1.0 is reached, 2 of 2 are in use");
   after = look (fixture);
   g_assert_cmpuint (after.n_owners - before.n_owners, ==, 2 + 2 + 4);
   g_assert_cmpuint (after.n_streams - before.n_streams, ==, 2 + 2 + 4);
@@ -359,6 +361,7 @@ test_not_reading (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (publishing.most, >, 1024 * 1024 / 2);
   g_assert_cmpuint (publishing.most, <=, AVI_ENGINE_WRITER_LIMIT + 1024 * 1024 + AVI_GOSSIPSUB_MAX_RPC);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "sends-dropped"), >, 0);
+  log_keeper_assert ("pub/sub: the peer has read nothing for 1000 ms, with ");
   g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[0]));
 
   inspect (fixture, probe, NULL);
@@ -379,6 +382,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  log_keeper_init ();
   ADD ("/hostile/a peer has a few streams of a protocol, whatever it opens", test_streams_of_a_protocol);
   ADD ("/hostile/streams that are opened and reset at once leave nothing", test_open_and_reset);
   ADD ("/hostile/a peer may reset all its streams at once", test_reset_all);

@@ -21,6 +21,7 @@
 #include "engine/avi-connection.h"
 #include "engine/avi-core-private.h"
 #include "engine/avi-swarm.h"
+#include "log-keeper.h"
 #include "puppet-pubsub.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
 
@@ -33,53 +34,15 @@ typedef struct
   Puppet     *puppets[3];
   const char *name; /* of a statistic */
   guint64     wanted;
+  int         silent[2];
 } Fixture;
-
-/* --- the log --- */
-
-static GMutex log_lock;
-static GString *log_text;
-
-static GLogWriterOutput
-keep_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-  for (gsize i = 0; (level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_DEBUG && i < n_fields; i++)
-    if (g_str_equal (fields[i].key, "MESSAGE"))
-      {
-        g_mutex_lock (&log_lock);
-        g_string_append_printf (log_text, "%s\n", (const char *) fields[i].value);
-        g_mutex_unlock (&log_lock);
-        return G_LOG_WRITER_HANDLED;
-      }
-  return g_log_writer_default (level, fields, n_fields, data);
-}
-
-static gboolean
-is_logged (const char *text)
-{
-  gboolean found;
-
-  g_mutex_lock (&log_lock);
-  found = strstr (log_text->str, text) != NULL;
-  g_mutex_unlock (&log_lock);
-  return found;
-}
-
-static void
-assert_logged (const char *text)
-{
-  if (!is_logged (text))
-    g_error ("not logged: %s", text);
-}
 
 /* --- the engine --- */
 
 static void
 set_up (Fixture *fixture, gconstpointer data)
 {
-  g_mutex_lock (&log_lock);
-  g_string_truncate (log_text, 0);
-  g_mutex_unlock (&log_lock);
+  log_keeper_forget ();
   core_fixture_init (&fixture->under_test);
   for (guint i = 0; i < 2; i++)
     fixture->keys[i] = avi_key_pair_generate ();
@@ -219,7 +182,7 @@ test_silent_from_one (Fixture *fixture, gconstpointer data)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test), 0x7f000301);
   run_until_counted (fixture, "refused-max-connections-per-address", N_SILENT - 8);
   g_assert_cmpuint (count_open (fds), ==, 8);
-  assert_logged ("max-connections-per-address is reached: 8 of 8 are in use, all by 127.0.3.1");
+  log_keeper_assert ("max-connections-per-address is reached: 8 of 8 are in use, all by 127.0.3.1");
   connect_from (fixture, 0, "127.0.0.1");
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "refused-max-pending"), ==, 0);
   close_all (fds);
@@ -241,7 +204,7 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < N_SILENT; i++)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test), 0x7f000401 + i / 5 * 256);
   run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
-  assert_logged ("max-pending is reached: 64 of 64 are in use; most connections from outside, 5 by 127.0.");
+  log_keeper_assert ("max-pending is reached: 64 of 64 are in use; most connections from outside, 5 by 127.0.");
   inspect (fixture, look_at_room, &room);
   g_assert_cmpuint (room.n_connections, ==, 64);
 
@@ -258,7 +221,7 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
     }
   g_assert_cmpuint (count_open (fds), ==, 0);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "handshakes-failed"), ==, 64);
-  assert_logged ("not negotiated within 10000 ms: it waits for the peer in the security negotiation");
+  log_keeper_assert ("not negotiated within 10000 ms: it waits for the peer in the security negotiation");
   connect_from (fixture, 0, "127.0.0.1");
   close_all (fds);
 }
@@ -295,6 +258,56 @@ test_returns (Fixture *fixture, gconstpointer data)
   connect_from (fixture, 0, "127.0.0.1");
 }
 
+/* --- who is refused is told of, with the limit, its value, its use and who uses it --- */
+
+static gboolean
+is_told (gpointer text)
+{
+  return log_keeper_has (text);
+}
+
+static void
+test_limits_named (Fixture *fixture, gconstpointer data)
+{
+  static const char *const unknown[] = { "/unknown/1", NULL };
+  g_autofree char *first = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->keys[0]));
+  g_autofree char *second = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->keys[1]));
+  g_autofree char *per_peer = g_strdup_printf ("max-connections-per-peer is reached: %s has 1 of 1", first);
+  g_autofree char *peers = g_strdup_printf ("max-peers is reached: 1 of 1 are connected, and %s would be one", second);
+  guint16 port;
+
+  fixture->under_test.settings.max_peers = 1;
+  fixture->under_test.settings.max_connections_per_peer = 1;
+  fixture->under_test.settings.max_connections = 2;
+  core_fixture_start (&fixture->under_test);
+  port = core_fixture_get_port (&fixture->under_test);
+  connect_from (fixture, 0, "127.0.0.1");
+
+  fixture->puppets[1] = puppet_dial (fixture->keys[0], port, 1);
+  puppets_run (fixture->puppets, is_told, per_peer);
+  g_clear_pointer (&fixture->puppets[1], puppet_free);
+
+  fixture->puppets[1] = puppet_dial (fixture->keys[1], port, 1);
+  puppets_run (fixture->puppets, is_told, peers);
+  g_clear_pointer (&fixture->puppets[1], puppet_free);
+
+  close (connect_socket (port, INADDR_LOOPBACK));
+  for (guint i = 0; i < 2; i++)
+    fixture->silent[i] = connect_socket (port, INADDR_LOOPBACK);
+  puppets_run (fixture->puppets, is_told,
+               (char *) "max-connections is reached: 2 of 2 are in use; most connections from outside, 2 by 127.0.0.1");
+  for (guint i = 0; i < 2; i++)
+    close (fixture->silent[i]);
+
+  for (guint i = 0; i < 256; i++)
+    puppet_open (fixture->puppets[0], unknown);
+  puppets_run (fixture->puppets, is_told, (char *) "max-streams, or what is not accepted of it, is reached");
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "refused-max-connections-per-peer"), ==, 1);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "refused-max-peers"), ==, 1);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "refused-max-connections"), >=, 1);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), >=, 1);
+}
+
 /* --- who is gone while we write --- */
 
 static guint n_signals;
@@ -327,7 +340,7 @@ test_sigpipe (Fixture *fixture, gconstpointer data)
   run_until_counted (fixture, "connections-closed", 1);
   sigaction (SIGPIPE, &before, NULL);
   g_assert_cmpuint (n_signals, ==, 0);
-  assert_logged ("Broken pipe");
+  log_keeper_assert ("Broken pipe");
 }
 
 /* --- no descriptors left --- */
@@ -337,7 +350,7 @@ test_sigpipe (Fixture *fixture, gconstpointer data)
 static gboolean
 has_paused (gpointer data)
 {
-  return is_logged ("accepting pauses: Too many open files");
+  return log_keeper_has ("accepting pauses: Too many open files");
 }
 
 static gboolean
@@ -474,13 +487,12 @@ main (int argc, char **argv)
   getrlimit (RLIMIT_NOFILE, &limit);
   limit.rlim_cur = MIN (limit.rlim_max, MAX_FDS);
   setrlimit (RLIMIT_NOFILE, &limit);
-  g_setenv ("G_MESSAGES_DEBUG", "Avi", TRUE);
-  log_text = g_string_new (NULL);
   g_test_init (&argc, &argv, NULL);
-  g_log_set_writer_func (keep_log, NULL, NULL);
+  log_keeper_init ();
   ADD ("/hostile/a thousand silent ones of an address leave room for others", test_silent_from_one);
   ADD ("/hostile/a thousand that never finish have a few places for ten seconds", test_silent_from_many);
   ADD ("/hostile/who comes back again and again leaves nothing behind", test_returns);
+  ADD ("/hostile/whoever is refused is told of with the limit and who uses it", test_limits_named);
   ADD ("/hostile/writing to who is gone raises no signal", test_sigpipe);
   ADD ("/hostile/without descriptors accepting waits, dialling fails, the rest goes on", test_no_fds);
   ADD ("/hostile/a clock that jumps by years changes nothing", test_clock);
