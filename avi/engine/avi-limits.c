@@ -131,6 +131,24 @@ avi_limits_dial (AviLimits *self,
   return TRUE;
 }
 
+#define HEARSAY_COST (G_USEC_PER_SEC / AVI_LIMITS_HEARSAY_RATE)
+
+gint64
+avi_limits_get_hearsay_turn (const AviLimits *self,
+                             gint64           now)
+{
+  if (self->n_dials >= MAX (1, self->max_dials - self->max_dials / 4))
+    return now + AVI_LIMITS_LATER;
+  return MAX (now, self->hearsay_paid - (AVI_LIMITS_HEARSAY_BURST - 1) * HEARSAY_COST);
+}
+
+void
+avi_limits_take_hearsay_turn (AviLimits *self,
+                              gint64     now)
+{
+  self->hearsay_paid = MAX (self->hearsay_paid, now) + HEARSAY_COST;
+}
+
 void
 avi_limits_handshake_done (AviLimits *self,
                            gboolean   inbound)

@@ -309,6 +309,64 @@ test_announced_anew (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), <=, MAX_ROUNDS);
 }
 
+/* --- how many are dialled --- */
+
+typedef struct
+{
+  Fixture *fixture;
+  gint64   begun;
+} Crowd;
+
+static void
+announce_crowd (AviEngine *engine, gpointer user_data)
+{
+  for (guint i = 0; i < AVI_SWARM_MAX_PEERS; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("/ip4/127.2.%u.%u/tcp/1", i / 200, 1 + i % 200);
+      g_autoptr(AviMultiaddr) address = avi_multiaddr_parse (text, NULL);
+      g_autoptr(GPtrArray) addresses = g_ptr_array_new ();
+      AviPeerId peer = *(const AviPeerId *) user_data;
+
+      peer.bytes[peer.len - 1] = (guint8) i;
+      peer.bytes[peer.len - 2] = (guint8) (i >> 8);
+      g_ptr_array_add (addresses, address);
+      avi_swarm_found (engine->swarm, &peer, NULL, addresses, AVI_SOURCE_MDNS);
+    }
+}
+
+/* The time is that which has passed, however slow the machine is. */
+static gboolean
+has_dialled_many (gpointer data)
+{
+  Crowd *crowd = data;
+  guint64 n = core_fixture_count (&crowd->fixture->under_test, "dials-failed");
+  gint64 passed = g_get_monotonic_time () - crowd->begun;
+
+  g_assert_cmpuint (n, <=,
+                    (guint64) (AVI_LIMITS_HEARSAY_BURST + 1 + AVI_LIMITS_HEARSAY_RATE * passed / G_USEC_PER_SEC));
+  return n >= AVI_LIMITS_HEARSAY_BURST + AVI_LIMITS_HEARSAY_RATE;
+}
+
+/* A thousand peers that nobody has ever seen; a person's word goes before. */
+static void
+test_crowd (Fixture *fixture, gconstpointer data)
+{
+  Crowd crowd = { fixture, g_get_monotonic_time () };
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+  g_autofree char *target = NULL;
+  g_autoptr(GError) error = NULL;
+  guint16 port;
+  int listener = puppet_listen (&port);
+
+  avi_core_run (fixture->under_test.core, announce_crowd, (gpointer) avi_key_pair_get_peer_id (fixture->key));
+  puppets_run (fixture->puppets, has_dialled_many, &crowd);
+  target = core_fixture_format ("127.0.0.1", port, fixture->key);
+  avi_core_dial (fixture->under_test.core, target, call);
+  fixture->puppets[0] = puppet_accept (fixture->key, listener, 1);
+  puppets_run (fixture->puppets, is_connected, fixture);
+  close (listener);
+}
+
 /* --- how long they are dialled --- */
 
 #define FIRST (250 * G_TIME_SPAN_MILLISECOND)
@@ -383,6 +441,7 @@ main (int argc, char **argv)
   ADD ("/hostile/our own addresses, unspecified ones and names of a peer's are not dialled", test_own_and_nowhere);
   ADD ("/hostile/of ten thousand addresses 32 are kept", test_ten_thousand);
   ADD ("/hostile/a peer that is announced anew all the time is dialled a few times", test_announced_anew);
+  ADD ("/hostile/a crowd that others announce is dialled at a bounded rate, behind a person's word", test_crowd);
   ADD ("/hostile/who is known by his own word only is dialled twelve times, ever more seldom", test_hearsay);
   return g_test_run ();
 }
