@@ -59,9 +59,26 @@ avi_addresses_find (AviAddresses       *self,
   return NULL;
 }
 
-/* Where all places are taken, the address that failed most often goes. */
+static gboolean
+avi_known_address_is_worse (const AviKnownAddress *self,
+                            const AviKnownAddress *other,
+                            guint                  source)
+{
+  gboolean own = (self->sources & ~source) == 0;
+  gboolean other_own = (other->sources & ~source) == 0;
+
+  if (own != other_own)
+    return own;
+  if (self->failures != other->failures)
+    return self->failures > other->failures;
+  return other->used && !self->used;
+}
+
+/* Where all places are taken, an address goes that only @source knows, so that whoever names many pushes
+ * out nobody else's; of these, or where there is none, the one that failed most often. */
 static void
-avi_addresses_make_room (AviAddresses *self)
+avi_addresses_make_room (AviAddresses *self,
+                         guint         source)
 {
   AviKnownAddress *worst = NULL;
 
@@ -71,8 +88,7 @@ avi_addresses_make_room (AviAddresses *self)
     {
       AviKnownAddress *known = g_ptr_array_index (self->known, i);
 
-      if (worst == NULL || known->failures > worst->failures
-          || (known->failures == worst->failures && worst->used && !known->used))
+      if (worst == NULL || avi_known_address_is_worse (known, worst, source))
         worst = known;
     }
   g_ptr_array_remove (self->known, worst);
@@ -94,7 +110,7 @@ avi_addresses_add (AviAddresses *self,
   is_new = known == NULL;
   if (is_new)
     {
-      avi_addresses_make_room (self);
+      avi_addresses_make_room (self, source);
       known = g_new0 (AviKnownAddress, 1);
       known->address = avi_multiaddr_ref (bare);
       g_ptr_array_add (self->known, known);

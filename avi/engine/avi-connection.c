@@ -57,7 +57,6 @@ avi_connection_new (AviEngine       *engine,
   self->connect_deadline = G_MAXINT64;
   self->round_trip = -1;
   self->link = avi_link_new (&config, avi_loop_now (engine->loop));
-  avi_core_count (engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
   return self;
 }
 
@@ -136,7 +135,12 @@ avi_connection_dial (AviEngine       *engine,
   fd = socket (storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0 || (connect (fd, (struct sockaddr *) &storage, len) < 0 && errno != EINPROGRESS))
     {
-      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_REFUSED, g_strerror (errno));
+      if (errno == EMFILE || errno == ENFILE)
+        g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%s has no file descriptors left (%s): %u connections are open",
+                     errno == EMFILE ? "this process" : "this machine",
+                     errno == EMFILE ? "RLIMIT_NOFILE" : "fs.file-max", engine->limits.n_connections - 1);
+      else
+        g_set_error_literal (error, AVI_ERROR, AVI_ERROR_REFUSED, g_strerror (errno));
       if (fd >= 0)
         close (fd);
       avi_limits_close (&engine->limits, NULL, FALSE, TRUE);
@@ -321,6 +325,50 @@ avi_stream_reset (AviStreamOwner *owner)
   avi_connection_stream_gone (self, owner, FALSE);
 }
 
+static guint
+avi_connection_count_streams (AviConnection          *self,
+                              const AviStreamHandler *handler)
+{
+  guint n = 0;
+
+  for (GList *link = self->owners.head; link != NULL; link = link->next)
+    {
+      AviStreamOwner *owner = link->data;
+
+      n += owner->handler == handler && avi_link_stream_is_inbound (owner->stream);
+    }
+  return n;
+}
+
+/* Counts all, and tells of the first on a connection: who does it, does it a thousand times. */
+static void
+avi_connection_refused_streams (AviConnection *self,
+                                guint64        n,
+                                const char    *what,
+                                guint          n_open,
+                                guint          max)
+{
+  avi_core_count (self->engine->core, AVI_COUNT_STREAMS_REFUSED, n);
+  if (!self->refusal_told)
+    avi_engine_log (&self->peer, self->remote, "streams of the peer's are reset: %s is reached, %u of %u are in use",
+                    what, n_open, max);
+  self->refusal_told = TRUE;
+}
+
+static gboolean
+avi_connection_may_accept (AviConnection          *self,
+                           const AviStreamHandler *handler)
+{
+  guint n = handler->max_streams > 0 ? avi_connection_count_streams (self, handler) : 0;
+  g_autofree char *what = NULL;
+
+  if (handler->max_streams == 0 || n < handler->max_streams)
+    return TRUE;
+  what = g_strdup_printf ("the limit for %s", handler->protocol);
+  avi_connection_refused_streams (self, 1, what, n, handler->max_streams);
+  return FALSE;
+}
+
 static void
 avi_connection_accept_stream (AviConnection *self,
                               AviLinkEvent  *event)
@@ -328,7 +376,7 @@ avi_connection_accept_stream (AviConnection *self,
   const AviStreamHandler *handler = avi_services_find (self->engine->settings->handlers, event->protocol);
   AviStreamOwner *owner = NULL;
 
-  if (handler != NULL && !self->draining)
+  if (handler != NULL && !self->draining && avi_connection_may_accept (self, handler))
     owner = handler->accept (self, event->stream);
   if (owner == NULL)
     {
@@ -357,6 +405,7 @@ avi_connection_established (AviConnection *self,
   self->established = avi_loop_now (self->engine->loop);
   self->since = g_get_real_time ();
   self->connect_deadline = G_MAXINT64;
+  avi_core_count (self->engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
   avi_limits_handshake_done (&self->engine->limits, self->inbound);
   avi_engine_log (&self->peer, self->remote, "%s connection established", self->inbound ? "inbound" : "outbound");
   if (!avi_swarm_admit (self->engine->swarm, self, &error))
@@ -433,8 +482,15 @@ avi_connection_hear (AviConnection *self)
 {
   AviLinkEvent event;
 
+  guint64 n_refused;
+
   while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
     avi_connection_handle (self, &event);
+  n_refused = avi_link_get_n_refused (self->link);
+  if (n_refused > self->n_refused)
+    avi_connection_refused_streams (self, n_refused - self->n_refused, "max-streams, or what is not accepted of it,",
+                                    avi_link_get_n_streams (self->link), self->engine->settings->max_streams);
+  self->n_refused = n_refused;
 }
 
 /* Hands @bytes (empty: time passed) to the link. */

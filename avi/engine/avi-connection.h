@@ -31,6 +31,9 @@ typedef enum
 struct _AviStreamHandler
 {
   const char *protocol;
+  /* Of a peer's on one connection, at once: what each may make us hold stands in docs/hostile-peers.md. 0: as many
+   * as the connection has. */
+  guint max_streams;
   /* The peer opened a stream: the owner for it, or NULL to reset it. */
   AviStreamOwner *(*accept)   (AviConnection *connection, AviLinkStream *stream);
   /* The peer took the protocol on a stream of ours. */
@@ -61,7 +64,6 @@ struct _AviConnection
   AviMultiaddr      *remote;
   AviMultiaddr      *local;       /* from when it is connected; NULL before */
   gboolean           inbound;
-  gboolean           read_paused; /* never for long: only while `unsent` is too large */
   struct sockaddr_storage source; /* of an inbound one, for the limits */
   gint64             connect_deadline;
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
@@ -84,6 +86,8 @@ struct _AviConnection
   gint64        round_trip;       /* µs, -1: not measured */
   AviStreamOwner *ping;           /* the prober's stream */
   char          *why_closed;
+  guint64       n_refused;        /* of the peer's streams, those that the link refused, as last counted */
+  gboolean      refusal_told;
 };
 
 /* Begins to connect to @address (of a TCP socket). Errors: AVI_ERROR_LIMIT, or the system's. */

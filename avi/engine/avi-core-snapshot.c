@@ -28,6 +28,7 @@ static const char *const count_names[] = {
   "messages-unwanted",
   "messages-unverified",
   "streams-invalid",
+  "streams-refused",
   "sends-dropped",
   "gossip-limited",
   "promises-broken",

@@ -24,6 +24,7 @@ struct _AviDial
   AviDialDone  done;
   AviDialNote  note;
   gpointer     user_data;
+  gboolean     hearsay;
   AviTimer     timer;
 
   GHashTable   *known;     /* of AviMultiaddr: all that there were, lest one is tried twice */
@@ -153,6 +154,12 @@ avi_dial_close_attempts (AviDial       *self,
       avi_multiaddr_unref (attempt->address);
     }
   g_array_set_size (self->attempts, 0);
+}
+
+void
+avi_dial_set_hearsay (AviDial *self)
+{
+  self->hearsay = TRUE;
 }
 
 void
@@ -344,22 +351,36 @@ avi_dial_try (AviDial      *self,
   return TRUE;
 }
 
+/* When the next attempt may begin. */
+static gint64
+avi_dial_get_turn (AviDial *self,
+                   gint64   now)
+{
+  AviLimits *limits = &self->engine->limits;
+
+  if (self->hearsay)
+    return avi_limits_get_hearsay_turn (limits, now);
+  return limits->n_dials >= limits->max_dials ? now + AVI_DIAL_STAGGER : now;
+}
+
 static void
 avi_dial_go_on (AviTimer *timer,
                 gint64    now)
 {
   AviDial *self = AVI_CONTAINER_OF (timer, AviDial, timer);
-  AviLimits *limits = &self->engine->limits;
 
   while (self->waiting->len > 0)
     {
       g_autoptr(AviMultiaddr) address = NULL;
+      gint64 turn = avi_dial_get_turn (self, now);
 
-      if (limits->n_dials >= limits->max_dials)
+      if (turn > now)
         {
-          avi_dial_soon (self, AVI_DIAL_STAGGER);
+          avi_dial_soon (self, turn - now);
           return;
         }
+      if (self->hearsay)
+        avi_limits_take_hearsay_turn (&self->engine->limits, now);
       address = g_ptr_array_steal_index (self->waiting, 0);
       if (avi_lookup_is_needed (address))
         avi_dial_look_up (self, address, avi_dial_get_deadline (self));

@@ -26,6 +26,8 @@ gboolean avi_dial_is_possible (const AviMultiaddr *address);
  * order, at least one. @done comes from the loop, never from within this call. @note may be NULL. */
 AviDial *avi_dial_new       (AviEngine *engine, const AviPeerId *expected, GPtrArray *addresses,
                              AviDialDone done, AviDialNote note, gpointer user_data);
+/* Nobody waits for it, and the addresses are what others say: it takes its turn (avi_limits_get_hearsay_turn). */
+void     avi_dial_set_hearsay (AviDial *self);
 /* One more address, to be tried next; nothing where it is known to the dial already. */
 void     avi_dial_add       (AviDial *self, AviMultiaddr *address);
 /* Ends it; `done` does not come. */

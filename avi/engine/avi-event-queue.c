@@ -3,6 +3,10 @@
 
 #include "avi-event-queue.h"
 
+/* Peers about which something is queued, from which on those that came and went unheard leave nothing: a program
+ * that is busy while strangers without end say hello. */
+#define MAX_PENDING 1024
+
 /* What is queued about one peer: per kind at most so many that a change and its reverse both show. */
 typedef struct
 {
@@ -277,6 +281,39 @@ avi_event_queue_get_pending (AviEventQueue   *self,
 }
 
 static void
+avi_event_queue_drop (AviEventQueue *self,
+                      AviEvent      *event,
+                      AviEvent     **dropped)
+{
+  if (event == NULL)
+    return;
+  avi_event_queue_unlink (self, event);
+  event->next = *dropped;
+  *dropped = event;
+}
+
+static void
+avi_event_queue_push_forgotten (AviEventQueue *self,
+                                AviEvent      *event,
+                                AviEvent     **dropped)
+{
+  Pending *pending = avi_event_queue_get_pending (self, &event->peer->peer);
+  gboolean unheard = pending->known[0] != NULL && pending->known[0]->type == AVI_EVENT_PEER_DISCOVERED;
+
+  avi_event_queue_push_transition (self, pending->known, event, dropped);
+  if (!unheard || g_hash_table_size (self->pending) <= MAX_PENDING)
+    return;
+  for (guint i = 0; i < 2; i++)
+    {
+      avi_event_queue_drop (self, pending->known[i], dropped);
+      avi_event_queue_drop (self, pending->connection[i], dropped);
+    }
+  avi_event_queue_drop (self, pending->changed, dropped);
+  avi_event_queue_drop (self, pending->conflict, dropped);
+  g_hash_table_remove (self->pending, &event->peer->peer);
+}
+
+static void
 avi_event_queue_push_message (AviEventQueue *self,
                               AviEvent      *event,
                               AviEvent     **dropped)
@@ -319,8 +356,11 @@ avi_event_queue_push_locked (AviEventQueue *self,
       avi_event_queue_push_replacing (self, &self->notifications[event->type], event, dropped);
       break;
 
-    case AVI_EVENT_PEER_DISCOVERED:
     case AVI_EVENT_PEER_FORGOTTEN:
+      avi_event_queue_push_forgotten (self, event, dropped);
+      break;
+
+    case AVI_EVENT_PEER_DISCOVERED:
       avi_event_queue_push_transition (self, avi_event_queue_get_pending (self, &event->peer->peer)->known, event,
                                        dropped);
       break;

@@ -111,6 +111,7 @@ avi_identify_data (AviStreamOwner *owner,
   if (self->reader == NULL || avi_identify_reader_receive (self->reader, data, &error))
     return;
   avi_engine_log (&owner->connection->peer, owner->connection->remote, "identify: %s", error->message);
+  avi_core_count (owner->connection->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
   avi_stream_reset (owner);
 }
 
@@ -137,6 +138,7 @@ avi_identify_finished (AviStreamOwner *owner)
   else
     {
       avi_engine_log (&connection->peer, connection->remote, "identify: %s", error->message);
+      avi_core_count (connection->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
       g_error_free (error);
     }
 }
@@ -157,6 +159,7 @@ avi_identify_gone (AviStreamOwner *owner,
 
 const AviStreamHandler avi_identify_handler = {
   .protocol = AVI_IDENTIFY_PROTOCOL,
+  .max_streams = 4,
   .accept = avi_identify_accept,
   .data = avi_identify_data,
   .finished = avi_identify_finished,
@@ -165,6 +168,7 @@ const AviStreamHandler avi_identify_handler = {
 
 const AviStreamHandler avi_identify_push_handler = {
   .protocol = AVI_IDENTIFY_PUSH_PROTOCOL,
+  .max_streams = 4,
   .accept = avi_identify_push_accept,
   .data = avi_identify_data,
   .finished = avi_identify_finished,

@@ -41,17 +41,57 @@ avi_limits_get_key (const struct sockaddr *source)
   return g_bytes_new (&((const struct sockaddr_in *) source)->sin_addr, 4);
 }
 
+static char *
+avi_limits_show_key (GBytes *key)
+{
+  const guint8 *bytes = g_bytes_get_data (key, NULL);
+  gsize len = g_bytes_get_size (key);
+  guint8 ip[16] = { 0 };
+  char text[INET6_ADDRSTRLEN];
+
+  memcpy (ip, bytes, len);
+  inet_ntop (len == 4 ? AF_INET : AF_INET6, ip, text, sizeof text);
+  return g_strdup_printf ("%s%s", text, len == 8 ? "/64" : "");
+}
+
+/* Who has the most inbound connections, in words: (transfer full); NULL: nobody has any. */
+static char *
+avi_limits_find_user (AviLimits *self)
+{
+  g_autofree char *text = NULL;
+  GBytes *most = NULL;
+  guint n_most = 0;
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->per_address);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    if (GPOINTER_TO_UINT (value) > n_most)
+      {
+        most = key;
+        n_most = GPOINTER_TO_UINT (value);
+      }
+  if (most == NULL)
+    return NULL;
+  text = avi_limits_show_key (most);
+  return g_strdup_printf ("%u by %s", n_most, text);
+}
+
+/* @user: NULL: whoever has the most. */
 static gboolean
 avi_limits_refuse (AviLimits  *self,
                    AviCount    count,
                    const char *property,
                    guint       limit,
-                   const char *by_whom,
+                   const char *user,
                    GError    **error)
 {
+  g_autofree char *most = user == NULL ? avi_limits_find_user (self) : NULL;
+
   avi_core_count (self->core, count, 1);
-  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%s is reached: %u of %u are in use%s%s", property, limit, limit,
-               by_whom != NULL ? ", all by " : "", by_whom != NULL ? by_whom : "");
+  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%s is reached: %u of %u are in use%s%s%s%s", property, limit, limit,
+               user != NULL ? ", all by " : "", user != NULL ? user : "",
+               most != NULL ? "; most connections from outside, " : "", most != NULL ? most : "");
   return FALSE;
 }
 
@@ -69,8 +109,7 @@ avi_limits_accept (AviLimits             *self,
     return avi_limits_refuse (self, AVI_COUNT_REFUSED_PENDING, "max-pending", self->max_pending, NULL, error);
   if (n >= self->max_per_address)
     {
-      g_autoptr(AviMultiaddr) address = avi_multiaddr_from_sockaddr (source);
-      g_autofree char *text = avi_multiaddr_to_string (address);
+      g_autofree char *text = avi_limits_show_key (key);
 
       return avi_limits_refuse (self, AVI_COUNT_REFUSED_PER_ADDRESS, "max-connections-per-address",
                                 self->max_per_address, text, error);
@@ -90,6 +129,24 @@ avi_limits_dial (AviLimits *self,
   self->n_connections++;
   self->n_dials++;
   return TRUE;
+}
+
+#define HEARSAY_COST (G_USEC_PER_SEC / AVI_LIMITS_HEARSAY_RATE)
+
+gint64
+avi_limits_get_hearsay_turn (const AviLimits *self,
+                             gint64           now)
+{
+  if (self->n_dials >= MAX (1, self->max_dials - self->max_dials / 4))
+    return now + AVI_LIMITS_LATER;
+  return MAX (now, self->hearsay_paid - (AVI_LIMITS_HEARSAY_BURST - 1) * HEARSAY_COST);
+}
+
+void
+avi_limits_take_hearsay_turn (AviLimits *self,
+                              gint64     now)
+{
+  self->hearsay_paid = MAX (self->hearsay_paid, now) + HEARSAY_COST;
 }
 
 void

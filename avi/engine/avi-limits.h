@@ -10,6 +10,10 @@
 
 G_BEGIN_DECLS
 
+#define AVI_LIMITS_HEARSAY_BURST 512
+#define AVI_LIMITS_HEARSAY_RATE  32
+#define AVI_LIMITS_LATER         (250 * G_TIME_SPAN_MILLISECOND) /* to look again for room among max-dials */
+
 typedef struct
 {
   AviCore    *core;
@@ -20,6 +24,7 @@ typedef struct
   guint       n_connections; /* sockets, both directions, from accept or connect to close */
   guint       n_pending;     /* inbound, handshake not done */
   guint       n_dials;       /* outbound, handshake not done */
+  gint64      hearsay_paid;  /* monotonic: until when the attempts on hearsay so far use up their rate */
   GHashTable *per_address;   /* GBytes of an inbound connection's IP address → count */
 } AviLimits;
 
@@ -30,6 +35,11 @@ void     avi_limits_clear (AviLimits *self);
  * names the limit, its value and who used it up; the refusal is counted. */
 gboolean avi_limits_accept (AviLimits *self, const struct sockaddr *source, GError **error);
 gboolean avi_limits_dial   (AviLimits *self, GError **error);
+/* When the next attempt may begin at an address that only others told: now, or later. Of max-dials a quarter is not
+ * for these, and they come AVI_LIMITS_HEARSAY_BURST at once, from then on AVI_LIMITS_HEARSAY_RATE a second: whoever
+ * announces ever new peers makes no node of the network a hammer. */
+gint64   avi_limits_get_hearsay_turn (const AviLimits *self, gint64 now);
+void     avi_limits_take_hearsay_turn (AviLimits *self, gint64 now);
 void     avi_limits_handshake_done (AviLimits *self, gboolean inbound);
 /* @source: of an inbound connection, else NULL. @pending: its handshake was never done. */
 void     avi_limits_close  (AviLimits *self, const struct sockaddr *source, gboolean inbound, gboolean pending);

@@ -36,6 +36,8 @@ struct _AviPeerEntry
   GPtrArray *calls;           /* of AviCall: who waits until it is connected */
   guint      failures;        /* in a row: dials, and connections that ended soon */
   AviTimer   redial_timer;
+  guint      n_tried;         /* dials begun since it was last connected */
+  gint64     forgiven;        /* when a new address last made the back-off void; 0: never */
 
   /* As it said of itself, by identify or a node file. */
   char      *name;            /* NULL: not said */

@@ -5,12 +5,16 @@
  */
 #include "config.h"
 
+#include "avi-error.h"
 #include "avi-services.h"
 #include "avi-swarm.h"
 #include "protocols/avi-ping.h"
 
 #define PING_INTERVAL (15 * G_USEC_PER_SEC)
 #define PING_TIMEOUT  (10 * G_USEC_PER_SEC)
+
+/* Bytes on an echo's stream: its negotiation, and as many answers as it takes questions at once. */
+#define MAX_QUEUED (1024 + AVI_PING_MAX_PENDING * AVI_PING_LEN)
 
 typedef struct
 {
@@ -41,6 +45,23 @@ avi_ping_stream_send (PingStream *self)
     avi_loop_set_timer (engine->loop, &self->timer, avi_ping_deadline (self->ping), avi_ping_stream_timeout);
 }
 
+/* An echo whose answers are not read has no more to answer. */
+static gboolean
+avi_ping_stream_hear (PingStream *self,
+                      AviSpan     data,
+                      gint64      now,
+                      GError    **error)
+{
+  gsize queued = avi_link_get_queued (self->owner.connection->link, self->owner.stream);
+
+  if (self->prober || queued <= MAX_QUEUED)
+    return avi_ping_receive (self->ping, data, now, error);
+  g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+               "Ping: %" G_GSIZE_FORMAT " bytes of answers wait for the peer to read, at most %d may", queued,
+               MAX_QUEUED);
+  return FALSE;
+}
+
 /* FALSE where it failed; the stream, or the connection, has then ended. */
 static gboolean
 avi_ping_stream_receive (PingStream *self,
@@ -52,12 +73,14 @@ avi_ping_stream_receive (PingStream *self,
   GError *error = NULL;
   AviPingEvent event;
 
-  if (!avi_ping_receive (self->ping, data, now, &error))
+  if (!avi_ping_stream_hear (self, data, now, &error))
     {
       if (self->prober)
         avi_connection_close (connection, error);
       else
         {
+          avi_engine_log (&connection->peer, connection->remote, "%s", error->message);
+          avi_core_count (engine->core, AVI_COUNT_STREAMS_INVALID, 1);
           g_error_free (error);
           avi_stream_reset (&self->owner);
         }
@@ -121,6 +144,7 @@ avi_ping_gone (AviStreamOwner *owner,
 
 const AviStreamHandler avi_ping_handler = {
   .protocol = AVI_PING_PROTOCOL,
+  .max_streams = 2, /* as specs/ping has it */
   .accept = avi_ping_accept,
   .data = avi_ping_data,
   .finished = avi_ping_finished,

@@ -30,6 +30,7 @@ typedef struct
   AviPeerId      peer;
   GBytes        *held;       /* an RPC that the stream did not take yet; the router waits meanwhile */
   gint64         held_since; /* monotonic */
+  gboolean       given_up;   /* it is told that nobody waits for the peer any more */
   guint          n_renewals; /* streams on this connection before this one */
   guint64        n_bytes;    /* given to the stream */
   guint64        large_end;  /* n_bytes at the end of the last RPC of more than AVI_GOSSIPSUB_MAX_OLD_RPC; 0: none */

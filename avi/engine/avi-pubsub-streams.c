@@ -64,6 +64,7 @@ avi_pubsub_output_send (AviPubsubOutput *self,
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
   self->held_since = avi_loop_now (self->pubsub->engine->loop);
+  self->given_up = FALSE;
   avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
 }
 
@@ -228,10 +229,11 @@ avi_input_accept (AviConnection *connection,
   return &self->owner;
 }
 
+/* A peer needs one; a second while it replaces that. */
 #define INPUT_HANDLER(name)                                                                                            \
  {                                                                                                                     \
-  .protocol = name, .accept = avi_input_accept, .data = avi_input_data, .finished = avi_input_finished,                \
-  .gone = avi_input_gone                                                                                               \
+  .protocol = name, .max_streams = 2, .accept = avi_input_accept, .data = avi_input_data,                              \
+  .finished = avi_input_finished, .gone = avi_input_gone                                                               \
  }
 
 const AviStreamHandler avi_meshsub_1_1_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_1);

@@ -103,6 +103,21 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
 }
 
+static void
+avi_pubsub_give_up (AviPubsubOutput *output)
+{
+  AviConnection *connection = output->owner.connection;
+
+  if (output->given_up)
+    return;
+  output->given_up = TRUE;
+  avi_engine_log (&output->peer, connection->remote,
+                  "pub/sub: the peer has read nothing for %d ms, with %" G_GSIZE_FORMAT " bytes waiting on its stream: "
+                  "what does not fit behind them is dropped, and counted as sends-dropped",
+                  (int) (STALL_TIME / G_TIME_SPAN_MILLISECOND),
+                  avi_link_get_queued (connection->link, output->owner.stream));
+}
+
 /* Some peer's stream is full: until when is that waited for? A peer that took nothing for a while is
  * waited for no longer: what it misses is dropped, and counted. */
 static void
@@ -116,10 +131,14 @@ avi_pubsub_check_room (AviPubsub *self)
   g_hash_table_iter_init (&iter, self->outputs);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      const AviPubsubOutput *output = value;
+      AviPubsubOutput *output = value;
 
-      if (output->held != NULL && now - output->held_since < STALL_TIME)
+      if (output->held == NULL)
+        continue;
+      if (now - output->held_since < STALL_TIME)
         self->full_until = MAX (self->full_until, output->held_since + STALL_TIME);
+      else
+        avi_pubsub_give_up (output);
     }
 }
 

@@ -20,9 +20,16 @@ struct _AviRunner
 
 /* --- the process's engines --- */
 
-static AviLock runners_lock = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER };
+static AviLock runners_lock;
+static pthread_once_t runners_once = PTHREAD_ONCE_INIT;
 static pid_t runners_process; /* in which there are any */
 static GPtrArray *runners;    /* of AviRunner, all that run; under runners_lock */
+
+static void
+avi_runners_init (void)
+{
+  avi_lock_init (&runners_lock);
+}
 
 static GPtrArray *
 avi_runners_dup_cores (void)
@@ -42,7 +49,6 @@ avi_runners_stop_at_exit (void)
 {
   gint64 end = g_get_monotonic_time () + EXIT_WAIT;
   g_autoptr(GPtrArray) cores = NULL;
-  struct timespec deadline;
 
   /* A child of fork () has no engines, whatever the list says. */
   if (getpid () != runners_process)
@@ -56,19 +62,15 @@ avi_runners_stop_at_exit (void)
       ;
 
   avi_lock (&runners_lock);
-  clock_gettime (CLOCK_REALTIME, &deadline);
-  deadline.tv_nsec += MAX (end - g_get_monotonic_time (), 0) * 1000;
-  deadline.tv_sec += deadline.tv_nsec / 1000000000;
-  deadline.tv_nsec %= 1000000000;
-  while (runners->len > 0)
-    if (pthread_cond_timedwait (&runners_lock.cond, &runners_lock.mutex, &deadline) != 0)
-      break;
+  while (runners->len > 0 && avi_wait (&runners_lock, end))
+    ;
   avi_unlock (&runners_lock);
 }
 
 static void
 avi_runner_register (AviRunner *self)
 {
+  pthread_once (&runners_once, avi_runners_init);
   avi_lock (&runners_lock);
   if (runners == NULL)
     {

@@ -102,7 +102,9 @@ avi_swarm_admit (AviSwarm      *self,
   entry = avi_swarm_ensure (self, &connection->peer);
   if (entry == NULL)
     {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT, "%d peers are connected, no more are kept", AVI_SWARM_MAX_PEERS);
+      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
+                   "the table of peers is full: %u of %d are known, all of them connected or waited for",
+                   g_hash_table_size (self->peers), AVI_SWARM_MAX_PEERS);
       return FALSE;
     }
   if (entry->refuse_until > now)
@@ -156,6 +158,7 @@ avi_swarm_promote (AviSwarm      *self,
   gboolean was_connected = entry->main != NULL;
 
   entry->main = connection;
+  entry->n_tried = 0;
   avi_swarm_learn (self, entry, connection);
   entry->round_trip = connection->round_trip;
   /* It has come to us by itself: a sign of life. */
@@ -253,8 +256,9 @@ avi_swarm_settle (AviSwarm      *self,
     {
       avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
       avi_connection_close (connection,
-                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
-                                         self->n_connected, self->engine->settings->max_peers));
+                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
+                                         "max-peers is reached: %u of %u are connected, and %s would be one more",
+                                         self->n_connected, self->engine->settings->max_peers, entry->id_text));
       return;
     }
   if (entry->main == NULL)
@@ -281,7 +285,32 @@ avi_swarm_settle (AviSwarm      *self,
     }
 }
 
-/* The addresses that the peer tells of itself; loopback says something only on this machine. */
+/* Whoever tells an address could make this node knock there. So nobody sends it further in than he stands
+ * himself: to this machine only from this machine, into a private network only from one (or from a subnet
+ * of ours, whose addresses may be public); and by a name, which leads anywhere, only a person does. */
+static gboolean
+avi_swarm_may_learn (AviSwarm           *self,
+                     AviConnection      *connection,
+                     const AviMultiaddr *address)
+{
+  AviMultiaddrScope here = avi_multiaddr_get_scope (connection->remote);
+
+  switch (avi_multiaddr_get_scope (address))
+    {
+    case AVI_MULTIADDR_LOOPBACK:
+      return here == AVI_MULTIADDR_LOOPBACK;
+    case AVI_MULTIADDR_PRIVATE:
+      return here != AVI_MULTIADDR_PUBLIC || avi_lan_is_near (self->engine->lan, connection->remote);
+    case AVI_MULTIADDR_PUBLIC:
+      return TRUE;
+    case AVI_MULTIADDR_NOWHERE:
+    case AVI_MULTIADDR_NAMED:
+    default:
+      return FALSE;
+    }
+}
+
+/* The addresses that the peer tells of itself. */
 static void
 avi_swarm_learn_addresses (AviSwarm      *self,
                            AviPeerEntry  *entry,
@@ -289,13 +318,12 @@ avi_swarm_learn_addresses (AviSwarm      *self,
                            GPtrArray     *addresses)
 {
   g_autoptr(GPtrArray) good = g_ptr_array_new ();
-  gboolean local = avi_multiaddr_is_loopback (connection->remote);
 
   for (guint i = 0; i < addresses->len; i++)
     {
       AviMultiaddr *address = g_ptr_array_index (addresses, i);
 
-      if (local || !avi_multiaddr_is_loopback (address))
+      if (avi_swarm_may_learn (self, connection, address))
         g_ptr_array_add (good, address);
       else
         avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, 1);
@@ -344,6 +372,7 @@ avi_swarm_take_identify (AviSwarm          *self,
   avi_swarm_keep_identify (connection, info);
   if (entry->main == connection)
     avi_swarm_learn (self, entry, connection);
+  avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, info->n_ignored);
   if (info->listen_addresses != NULL)
     avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
   if (!connection->identified)

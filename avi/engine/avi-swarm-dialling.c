@@ -14,6 +14,9 @@
 #define BACKOFF_FIRST (250 * G_TIME_SPAN_MILLISECOND)
 #define BACKOFF_MAX   (60 * G_USEC_PER_SEC)
 
+/* Who is known by one of these is no invention of another's. */
+#define OF_A_PERSON (AVI_SOURCE_BOOTSTRAP | AVI_SOURCE_DIAL | AVI_SOURCE_LOCAL)
+
 /* A program's dial to an address whose peer is not known until it answers. */
 typedef struct
 {
@@ -149,7 +152,10 @@ avi_swarm_dial_now (AviSwarm     *self,
       avi_swarm_answer_calls (self, entry, error);
       return;
     }
+  entry->n_tried++;
   entry->dial = avi_dial_new (self->engine, &entry->id, addresses, avi_swarm_dial_done, avi_swarm_dial_noted, entry);
+  if (entry->calls->len == 0 && !(avi_addresses_get_sources (entry->addresses) & OF_A_PERSON))
+    avi_dial_set_hearsay (entry->dial);
 }
 
 static void

@@ -10,6 +10,11 @@
 /* A peer of which only its own word remains is forgotten after so many dials in a row. */
 #define MAX_FAILURES_OF_HEARSAY 12
 
+/* Whoever announces a peer at ever new addresses could make every node of a network dial without end.
+ * So new addresses make the back-off void for as many dials, from then on once in such a time. */
+#define MAX_TRIED_AT_ONCE 16
+#define FORGIVE_INTERVAL  (60 * G_USEC_PER_SEC)
+
 AviSwarm *
 avi_swarm_new (AviEngine *engine)
 {
@@ -137,6 +142,21 @@ avi_swarm_ensure (AviSwarm        *self,
 
 /* --- discovery --- */
 
+/* A new address: whatever went wrong before may not any more. */
+static void
+avi_swarm_forgive_peer (AviSwarm     *self,
+                        AviPeerEntry *entry)
+{
+  gint64 now = avi_loop_now (self->engine->loop);
+
+  if (entry->n_tried >= MAX_TRIED_AT_ONCE && now - entry->forgiven < FORGIVE_INTERVAL)
+    return;
+  entry->forgiven = now;
+  entry->failures = 0;
+  avi_addresses_forgive (entry->addresses);
+  avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
+}
+
 void
 avi_swarm_found (AviSwarm        *self,
                  const AviPeerId *peer,
@@ -156,10 +176,7 @@ avi_swarm_found (AviSwarm        *self,
     entry->name = g_strdup (name);
   if (avi_addresses_replace (entry->addresses, source, addresses))
     {
-      /* A new address: whatever went wrong before may not any more. */
-      entry->failures = 0;
-      avi_addresses_forgive (entry->addresses);
-      avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
+      avi_swarm_forgive_peer (self, entry);
       avi_swarm_tell (self, entry, is_new ? AVI_EVENT_PEER_DISCOVERED : AVI_EVENT_PEER_CHANGED);
     }
   avi_swarm_extend_dial (self, entry);

@@ -427,6 +427,18 @@ avi_link_is_flushed (AviLink *self)
   return TRUE;
 }
 
+guint
+avi_link_get_n_streams (AviLink *self)
+{
+  return self->yamux != NULL ? avi_yamux_get_n_streams (self->yamux) : 0;
+}
+
+guint64
+avi_link_get_n_refused (AviLink *self)
+{
+  return self->yamux != NULL ? avi_yamux_get_n_refused (self->yamux) : 0;
+}
+
 gpointer
 avi_link_stream_get_owner (AviLinkStream *stream)
 {

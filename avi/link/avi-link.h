@@ -94,6 +94,9 @@ void            avi_link_go_away   (AviLink *self, guint32 code);
 void            avi_link_ping      (AviLink *self);
 /* All that was queued, FIN included, has been handed to a writer. */
 gboolean        avi_link_is_flushed (AviLink *self);
+guint           avi_link_get_n_streams (AviLink *self);
+/* Streams of the peer's that were reset for being too many. */
+guint64         avi_link_get_n_refused (AviLink *self);
 
 gpointer        avi_link_stream_get_owner    (AviLinkStream *stream);
 void            avi_link_stream_set_owner    (AviLinkStream *stream, gpointer owner);

@@ -82,6 +82,7 @@ struct _AviYamux
   GHashTable *streams; /* id → AviYamuxStream; NULL until there is one */
   GQueue      happened;
   guint       n_unaccepted;
+  guint64     n_refused; /* of the peer's, beyond the limits */
   guint       n_unacknowledged;
   gsize       grown; /* bytes by which the windows exceed the initial one, in sum */
   /* Credit of streams that we reset: their data may still be under way. */

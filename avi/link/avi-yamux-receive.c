@@ -57,6 +57,7 @@ avi_yamux_on_syn (AviYamux            *self,
       || self->n_unaccepted >= self->config.max_unaccepted)
     {
       self->stray_credit += AVI_YAMUX_INITIAL_WINDOW;
+      self->n_refused += !reset && !self->leaving;
       if (!reset)
         avi_yamux_queue_reset (self, frame->stream);
       return NULL;

@@ -74,7 +74,8 @@ avi_yamux_open (AviYamux  *self,
   if (avi_yamux_get_n_streams (self) >= self->config.max_streams || self->n_unacknowledged >= MAX_UNACKNOWLEDGED)
     {
       g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
-                   "%u streams of at most %u are open, %u of at most %u wait for the peer's acknowledgement",
+                   "max-streams: %u streams of at most %u are open on the connection, %u of at most %u wait for the "
+                   "peer's acknowledgement",
                    avi_yamux_get_n_streams (self), self->config.max_streams, self->n_unacknowledged,
                    MAX_UNACKNOWLEDGED);
       return 0;
@@ -204,6 +205,12 @@ void
 avi_yamux_ping (AviYamux *self)
 {
   avi_yamux_ping_ask (&self->ping);
+}
+
+guint64
+avi_yamux_get_n_refused (AviYamux *self)
+{
+  return self->n_refused;
 }
 
 guint

@@ -98,6 +98,8 @@ void      avi_yamux_go_away   (AviYamux *self, guint32 code);
 /* A ping at once, whatever the interval: is the peer there? Joins one that is under way. */
 void      avi_yamux_ping      (AviYamux *self);
 guint     avi_yamux_get_n_streams (AviYamux *self);
+/* Streams of the peer's that were reset for being too many. */
+guint64   avi_yamux_get_n_refused (AviYamux *self);
 /* Everything queued, FIN and control frames included, has been handed to a writer. */
 gboolean  avi_yamux_is_flushed (AviYamux *self);
 

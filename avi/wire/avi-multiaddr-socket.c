@@ -39,7 +39,7 @@ avi_multiaddr_take_port (const AviMultiaddr *self, AviMultiaddrIter *iter, guint
 
 /* 0 where there is no such interface. */
 static guint32
-avi_multiaddr_get_scope (AviSpan zone)
+avi_multiaddr_get_scope_id (AviSpan zone)
 {
   g_autofree char *name = g_strndup ((const char *) zone.data, zone.len);
   guint32 scope = if_nametoindex (name);
@@ -60,7 +60,7 @@ avi_multiaddr_to_sockaddr (const AviMultiaddr *self, struct sockaddr_storage *ou
 
   memset (out, 0, sizeof *out);
   if (avi_multiaddr_take (self, &iter, AVI_MULTIADDR_IP6ZONE, &zone)
-      && (scope = avi_multiaddr_get_scope (zone)) == 0)
+      && (scope = avi_multiaddr_get_scope_id (zone)) == 0)
     return FALSE;
 
   if (zone.len == 0 && avi_multiaddr_take (self, &iter, AVI_MULTIADDR_IP4, &value))
@@ -146,20 +146,71 @@ avi_multiaddr_get_host (const AviMultiaddr *self, char **name, guint16 *port, in
   return TRUE;
 }
 
+typedef struct
+{
+  guint8            prefix[16];
+  guint             bits;
+  AviMultiaddrScope scope;
+} AviMultiaddrNetwork;
+
+/* The IANA registries of special-purpose addresses, as far as what is theirs leads to other machines than
+ * its speaker means; the first that fits counts. */
+static const AviMultiaddrNetwork ip4_networks[] = {
+  { { 0 }, 8, AVI_MULTIADDR_NOWHERE },
+  { { 127 }, 8, AVI_MULTIADDR_LOOPBACK },
+  { { 10 }, 8, AVI_MULTIADDR_PRIVATE },
+  { { 100, 64 }, 10, AVI_MULTIADDR_PRIVATE },
+  { { 169, 254 }, 16, AVI_MULTIADDR_PRIVATE },
+  { { 172, 16 }, 12, AVI_MULTIADDR_PRIVATE },
+  { { 192, 168 }, 16, AVI_MULTIADDR_PRIVATE },
+  { { 224 }, 3, AVI_MULTIADDR_NOWHERE }, /* groups, reserved, broadcast */
+};
+static const AviMultiaddrNetwork ip6_networks[] = {
+  { { [15] = 1 }, 128, AVI_MULTIADDR_LOOPBACK },
+  { { 0 }, 96, AVI_MULTIADDR_NOWHERE }, /* unspecified, and the IPv4-compatible ones, long gone */
+  { { 0xfc }, 7, AVI_MULTIADDR_PRIVATE },
+  { { 0xfe, 0x80 }, 10, AVI_MULTIADDR_PRIVATE },
+  { { 0xfe, 0xc0 }, 10, AVI_MULTIADDR_PRIVATE }, /* of sites, before RFC 3879 */
+  { { 0xff }, 8, AVI_MULTIADDR_NOWHERE },
+};
+
+static gboolean
+avi_multiaddr_is_within (const guint8 *ip, const guint8 *prefix, guint bits)
+{
+  guint8 mask = 0xff << (8 - bits % 8);
+
+  return memcmp (ip, prefix, bits / 8) == 0 && (bits % 8 == 0 || ((ip[bits / 8] ^ prefix[bits / 8]) & mask) == 0);
+}
+
+static AviMultiaddrScope
+avi_multiaddr_find_scope (const guint8 *ip, const AviMultiaddrNetwork *networks, guint n_networks)
+{
+  for (guint i = 0; i < n_networks; i++)
+    if (avi_multiaddr_is_within (ip, networks[i].prefix, networks[i].bits))
+      return networks[i].scope;
+  return AVI_MULTIADDR_PUBLIC;
+}
+
+AviMultiaddrScope
+avi_multiaddr_get_scope (const AviMultiaddr *self)
+{
+  static const guint8 mapped[16] = { [10] = 0xff, [11] = 0xff };
+  static const guint8 nat64[16] = { 0x00, 0x64, 0xff, 0x9b };
+  AviMultiaddrIter iter = { 0 };
+  AviSpan ip;
+
+  avi_multiaddr_take (self, &iter, AVI_MULTIADDR_IP6ZONE, NULL);
+  if (avi_multiaddr_take (self, &iter, AVI_MULTIADDR_IP4, &ip))
+    return avi_multiaddr_find_scope (ip.data, ip4_networks, G_N_ELEMENTS (ip4_networks));
+  if (!avi_multiaddr_take (self, &iter, AVI_MULTIADDR_IP6, &ip))
+    return AVI_MULTIADDR_NAMED;
+  if (avi_multiaddr_is_within (ip.data, mapped, 96) || avi_multiaddr_is_within (ip.data, nat64, 96))
+    return avi_multiaddr_find_scope (ip.data + 12, ip4_networks, G_N_ELEMENTS (ip4_networks));
+  return avi_multiaddr_find_scope (ip.data, ip6_networks, G_N_ELEMENTS (ip6_networks));
+}
+
 gboolean
 avi_multiaddr_is_loopback (const AviMultiaddr *self)
 {
-  AviMultiaddrIter iter = { 0 };
-  struct in6_addr in6;
-
-  if (!avi_multiaddr_next (self, &iter))
-    return FALSE;
-  if (iter.protocol == AVI_MULTIADDR_IP6ZONE && !avi_multiaddr_next (self, &iter))
-    return FALSE;
-  if (iter.protocol == AVI_MULTIADDR_IP4)
-    return iter.value.data[0] == 127;
-  if (iter.protocol != AVI_MULTIADDR_IP6)
-    return FALSE;
-  memcpy (&in6, iter.value.data, sizeof in6);
-  return IN6_IS_ADDR_LOOPBACK (&in6) || (IN6_IS_ADDR_V4MAPPED (&in6) && in6.s6_addr[12] == 127);
+  return avi_multiaddr_get_scope (self) == AVI_MULTIADDR_LOOPBACK;
 }

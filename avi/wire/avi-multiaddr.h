@@ -39,6 +39,16 @@ typedef enum
   AVI_MULTIADDR_WSS           = 478
 } AviMultiaddrProtocol;
 
+/* From where an address can be reached, the nearest first. */
+typedef enum
+{
+  AVI_MULTIADDR_NOWHERE,  /* unspecified, a group, broadcast: nobody can be dialled there */
+  AVI_MULTIADDR_LOOPBACK, /* this machine */
+  AVI_MULTIADDR_PRIVATE,  /* a link or site: RFC 1918, 3927, 4193, 6598, and fe80::/10 */
+  AVI_MULTIADDR_PUBLIC,
+  AVI_MULTIADDR_NAMED     /* no IP address: wherever a name leads, or what is no socket's address */
+} AviMultiaddrScope;
+
 typedef struct _AviMultiaddr AviMultiaddr;
 
 typedef struct
@@ -81,6 +91,9 @@ gboolean      avi_multiaddr_get_host     (const AviMultiaddr *self, char **name,
 /* TRUE for an IP address of the loopback network (127.0.0.0/8, in IPv6 too, and ::1), whatever
  * follows it. */
 gboolean      avi_multiaddr_is_loopback  (const AviMultiaddr *self);
+/* By its IP address, whatever follows it. An IPv4 address within an IPv6 one (mapped, or behind the
+ * prefix of NAT64) counts as itself. */
+AviMultiaddrScope avi_multiaddr_get_scope (const AviMultiaddr *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMultiaddr, avi_multiaddr_unref)
 

@@ -116,6 +116,24 @@ test_bound (void)
   g_assert_cmpuint (avi_addresses_get_sources (addresses), ==, MDNS | TOLD);
 }
 
+static void
+test_flood (void)
+{
+  g_autoptr(AviAddresses) addresses = avi_addresses_new ();
+
+  add (addresses, "/ip4/10.1.0.1/tcp/1", LOCAL);
+  add (addresses, "/ip4/10.1.0.2/tcp/1", MDNS);
+  note (addresses, "/ip4/10.1.0.2/tcp/1", "refused");
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("/ip4/10.0.0.1/tcp/%u", i + 1);
+
+      add (addresses, text, TOLD);
+    }
+  g_assert_cmpuint (avi_addresses_get_n (addresses), ==, AVI_ADDRESSES_MAX);
+  g_assert_cmpuint (avi_addresses_get_sources (addresses), ==, LOCAL | MDNS | TOLD);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -124,5 +142,6 @@ main (int   argc,
   g_test_add_func ("/addresses/an address lives as long as some source knows it", test_sources);
   g_test_add_func ("/addresses/those that worked come first, families take turns", test_order);
   g_test_add_func ("/addresses/a thousand addresses do not push out the one that works", test_bound);
+  g_test_add_func ("/addresses/nor those of another source", test_flood);
   return g_test_run ();
 }

@@ -27,6 +27,7 @@ struct _Puppet
   AviKeyPair     *key;
   guint8          boot;
   gboolean        silent;
+  gboolean        deaf;
   gboolean        open;
   gboolean        closed;
   gboolean        told_to_go;
@@ -74,12 +75,34 @@ puppet_new (AviKeyPair *key,
   return self;
 }
 
+/* @from: an address of this machine; NULL: any. */
+static Puppet *
+puppet_connect (AviKeyPair *key,
+                const char *from,
+                const char *to,
+                guint16     port,
+                guint8      boot)
+{
+  struct sockaddr_in source = { .sin_family = AF_INET };
+  struct sockaddr_in target = { .sin_family = AF_INET, .sin_port = g_htons (port) };
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_assert_cmpint (inet_pton (AF_INET, to, &target.sin_addr), ==, 1);
+  if (from != NULL)
+    {
+      g_assert_cmpint (inet_pton (AF_INET, from, &source.sin_addr), ==, 1);
+      g_assert_cmpint (bind (fd, (struct sockaddr *) &source, sizeof source), ==, 0);
+    }
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &target, sizeof target), ==, 0);
+  return puppet_new (key, fd, TRUE, boot);
+}
+
 Puppet *
 puppet_dial (AviKeyPair *key,
              guint16     port,
              guint8      boot)
 {
-  return puppet_dial_at (key, "127.0.0.1", port, boot);
+  return puppet_connect (key, NULL, "127.0.0.1", port, boot);
 }
 
 Puppet *
@@ -88,12 +111,16 @@ puppet_dial_at (AviKeyPair *key,
                 guint16     port,
                 guint8      boot)
 {
-  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = g_htons (port) };
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return puppet_connect (key, NULL, ip, port, boot);
+}
 
-  g_assert_cmpint (inet_pton (AF_INET, ip, &to.sin_addr), ==, 1);
-  g_assert_cmpint (connect (fd, (struct sockaddr *) &to, sizeof to), ==, 0);
-  return puppet_new (key, fd, TRUE, boot);
+Puppet *
+puppet_dial_from (const char *ip,
+                  AviKeyPair *key,
+                  guint16     port,
+                  guint8      boot)
+{
+  return puppet_connect (key, ip, "127.0.0.1", port, boot);
 }
 
 int
@@ -140,6 +167,19 @@ puppet_set_silent (Puppet  *self,
                    gboolean silent)
 {
   self->silent = silent;
+}
+
+void
+puppet_set_deaf (Puppet  *self,
+                 gboolean deaf)
+{
+  self->deaf = deaf;
+}
+
+int
+puppet_get_fd (Puppet *self)
+{
+  return self->fd;
 }
 
 gboolean
@@ -337,7 +377,8 @@ puppet_step (Puppet *self)
 
   if (self->silent || self->closed)
     return;
-  n = recv (self->fd, buffer, sizeof buffer, 0);
+  errno = EAGAIN;
+  n = self->deaf ? -1 : recv (self->fd, buffer, sizeof buffer, 0);
   if (n == 0 || (n < 0 && errno != EAGAIN))
     {
       self->closed = TRUE;
@@ -358,8 +399,9 @@ puppets_step (Puppet **puppets)
   for (; puppets[n] != NULL; n++)
     {
       puppet_step (puppets[n]);
-      wait[n] =
-          (struct pollfd){ .fd = puppets[n]->silent || puppets[n]->closed ? -1 : puppets[n]->fd, .events = POLLIN };
+      gboolean listens = !puppets[n]->silent && !puppets[n]->deaf && !puppets[n]->closed;
+
+      wait[n] = (struct pollfd){ .fd = listens ? puppets[n]->fd : -1, .events = POLLIN };
     }
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -441,6 +483,13 @@ puppet_send (Puppet        *self,
   g_autoptr(GBytes) copy = g_bytes_new (bytes.data, bytes.len);
 
   g_assert_true (avi_link_send (self->link, stream, copy));
+}
+
+void
+puppet_reset (Puppet        *self,
+              AviLinkStream *stream)
+{
+  avi_link_reset (self->link, stream);
 }
 
 guint

@@ -15,12 +15,18 @@ typedef struct _Puppet Puppet;
 
 /* Connects to 127.0.0.1:@port. @key: its identity. */
 Puppet  *puppet_dial       (AviKeyPair *key, guint16 port, guint8 boot);
+/* The same to @ip. */
 Puppet  *puppet_dial_at    (AviKeyPair *key, const char *ip, guint16 port, guint8 boot);
+/* The same from @ip, an address of this machine. */
+Puppet  *puppet_dial_from  (const char *ip, AviKeyPair *key, guint16 port, guint8 boot);
 /* Accepts on @listener, a listening socket. */
 Puppet  *puppet_accept     (AviKeyPair *key, int listener, guint8 boot);
 void     puppet_free       (Puppet *self);
 /* As a machine that hangs: the socket stays open, nothing is read or said. */
 void     puppet_set_silent (Puppet *self, gboolean silent);
+/* It speaks, and reads nothing. */
+void     puppet_set_deaf   (Puppet *self, gboolean deaf);
+int      puppet_get_fd     (Puppet *self);
 gboolean puppet_is_open    (Puppet *self);        /* the handshake is done, the socket open */
 gboolean puppet_is_closed  (Puppet *self);        /* the other end has closed it */
 gboolean puppet_was_told_to_go (Puppet *self);    /* by GoAway */
@@ -47,6 +53,7 @@ const AviIdentify *puppet_get_told      (Puppet *self);
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);
 void               puppet_send          (Puppet *self, AviLinkStream *stream, AviSpan bytes);
+void               puppet_reset         (Puppet *self, AviLinkStream *stream);
 /* How many streams, of either end's, the other end has reset. */
 guint              puppet_get_n_reset   (Puppet *self);
 

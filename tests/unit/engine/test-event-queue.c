@@ -6,13 +6,14 @@
 #include "engine/avi-event-queue.h"
 
 static AviPeerInfo *
-make_info (guint8 seed)
+make_info (guint seed)
 {
   AviPeerInfo *info = g_new0 (AviPeerInfo, 1);
 
   avi_ref_count_init (&info->ref_count);
   info->peer.len = 3;
-  info->peer.bytes[2] = seed;
+  info->peer.bytes[1] = (guint8) (seed >> 8);
+  info->peer.bytes[2] = (guint8) seed;
   info->id = g_strdup_printf ("peer-%u", seed);
   info->name = g_strdup (info->id);
   return info;
@@ -21,7 +22,7 @@ make_info (guint8 seed)
 static void
 push_peer (AviEventQueue *queue,
            AviEventType   type,
-           guint8         seed)
+           guint          seed)
 {
   g_autoptr(AviPeerInfo) info = make_info (seed);
 
@@ -135,6 +136,31 @@ push_text (AviEventQueue *queue,
   avi_event_queue_push (queue, avi_event_new_message (inbox, message, FALSE));
 }
 
+/* 5,000 that come and go while the program is busy, and one that it knows. */
+static void
+test_strangers (void)
+{
+  AviEventQueue *queue = avi_event_queue_new ();
+  g_autofree char *text = NULL;
+
+  push_peer (queue, AVI_EVENT_PEER_DISCOVERED, 0);
+  assert_taken (queue, "k");
+  for (guint i = 1; i <= 5000; i++)
+    {
+      push_peer (queue, AVI_EVENT_PEER_DISCOVERED, i);
+      push_peer (queue, AVI_EVENT_PEER_CONNECTED, i);
+      push_peer (queue, AVI_EVENT_PEER_CHANGED, i);
+      push_peer (queue, AVI_EVENT_PEER_DISCONNECTED, i);
+      push_peer (queue, AVI_EVENT_PEER_FORGOTTEN, i);
+    }
+  push_peer (queue, AVI_EVENT_PEER_FORGOTTEN, 0);
+  text = take_as_text (queue);
+  g_assert_cmpuint (strlen (text), ==, 5 * 1024 + 1);
+  g_assert_true (g_str_has_prefix (text, "kcxdf"));
+  g_assert_true (g_str_has_suffix (text, "kcxdff"));
+  avi_event_queue_unref (queue);
+}
+
 static void
 test_inbox_count (void)
 {
@@ -223,6 +249,7 @@ main (int   argc,
   g_test_add_func ("/event-queue/tells what happened first first", test_order);
   g_test_add_func ("/event-queue/changes of a peer collapse to the newest", test_changes_collapse);
   g_test_add_func ("/event-queue/a reconnect shows as both, flapping as no more", test_flapping);
+  g_test_add_func ("/event-queue/strangers without end leave a bounded number", test_strangers);
   g_test_add_func ("/event-queue/messages over the count go, oldest first, and are counted", test_inbox_count);
   g_test_add_func ("/event-queue/messages over the bytes go, oldest first, and are counted", test_inbox_bytes);
   g_test_add_func ("/event-queue/a closed inbox holds nothing", test_inbox_closed);

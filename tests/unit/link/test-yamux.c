@@ -66,7 +66,9 @@ test_max_streams (void)
   g_assert_cmpuint (avi_yamux_open (talk->yamux, &error), ==, 0);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
   g_assert_cmpstr (error->message, ==,
-                   "2 streams of at most 2 are open, 1 of at most 256 wait for the peer's acknowledgement");
+                   "max-streams: 2 streams of at most 2 are open on the connection, 1 of at most 256 wait for the "
+                   "peer's acknowledgement");
+  g_assert_cmpuint (avi_yamux_get_n_refused (talk->yamux), ==, 1);
 
   avi_yamux_reset (talk->yamux, 1);
   talk_say_update (talk, SYN, 5, 0);

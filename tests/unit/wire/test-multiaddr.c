@@ -310,6 +310,67 @@ test_with_peer (void)
   assert_with_peer ("/unix/stdio", NULL);
 }
 
+static void
+test_scope (void)
+{
+  static const struct
+  {
+    const char       *text;
+    AviMultiaddrScope scope;
+  } cases[] = {
+    { "/ip4/0.0.0.0/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip4/0.1.2.3/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip4/224.0.0.251/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip4/240.0.0.1/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip4/255.255.255.255/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip4/127.0.0.1/tcp/1", AVI_MULTIADDR_LOOPBACK },
+    { "/ip4/10.255.0.1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/11.0.0.1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/100.63.255.255/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/100.64.0.1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/100.127.255.255/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/100.128.0.1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/169.254.3.4/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/169.253.3.4/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/172.15.0.1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/172.16.0.1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/172.31.255.255/udp/1/quic-v1", AVI_MULTIADDR_PRIVATE },
+    { "/ip4/172.32.0.1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/192.168.1.1/tcp/1/p2p/" PEER, AVI_MULTIADDR_PRIVATE },
+    { "/ip4/192.169.1.1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip4/223.255.255.255/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip6/::/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip6/::1/tcp/1", AVI_MULTIADDR_LOOPBACK },
+    { "/ip6/::2/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip6/::10.0.0.1/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip6/ff02::1/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip6/fc00::1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/fdff::1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/fe00::1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip6zone/eth0/ip6/fe80::1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/febf::1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/fec0::1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/2001:db8::1/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip6/::ffff:0.0.0.0/tcp/1", AVI_MULTIADDR_NOWHERE },
+    { "/ip6/::ffff:192.168.1.1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/::ffff:8.8.8.8/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/ip6/64:ff9b::10.0.0.1/tcp/1", AVI_MULTIADDR_PRIVATE },
+    { "/ip6/64:ff9b::8.8.8.8/tcp/1", AVI_MULTIADDR_PUBLIC },
+    { "/dns/localhost/tcp/1", AVI_MULTIADDR_NAMED },
+    { "/dnsaddr/example.org", AVI_MULTIADDR_NAMED },
+    { "/unix/tmp/socket", AVI_MULTIADDR_NAMED },
+    { "/p2p/" PEER, AVI_MULTIADDR_NAMED },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(AviMultiaddr) address = parse (cases[i].text);
+
+      g_test_message ("%s", cases[i].text);
+      g_assert_cmpint (avi_multiaddr_get_scope (address), ==, cases[i].scope);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -322,5 +383,6 @@ main (int argc, char **argv)
   g_test_add_func ("/multiaddr/is walked component by component", test_walk);
   g_test_add_func ("/multiaddr/knows whom it leads to", test_peer);
   g_test_add_func ("/multiaddr/is given a peer to lead to", test_with_peer);
+  g_test_add_func ("/multiaddr/tells from where it can be reached", test_scope);
   return g_test_run ();
 }

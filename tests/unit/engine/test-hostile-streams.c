@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Peers that are who they say and behave badly on their connection: streams without end, lengths that
+ * lie, questions whose answers they do not read, and not reading at all. What each may cost stands in
+ * docs/hostile-peers.md, and is checked here.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include "core-fixture.h"
+#include "engine/avi-connection.h"
+#include "engine/avi-core-private.h"
+#include "engine/avi-swarm.h"
+#include "protocols/avi-ping.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
+#include "log-keeper.h"
+#include "puppet-pubsub.h"
+#include "wire/avi-varint.h"
+
+#define TOPIC "home/kitchen"
+
+static const char *const with_pubsub[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
+static const char *const pubsub[] = { AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
+static const char *const ping[] = { AVI_PING_PROTOCOL, NULL };
+static const char *const push[] = { AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
+
+typedef struct
+{
+  CoreFixture under_test;
+  AviKeyPair *keys[2];
+  Puppet     *puppets[3];
+  const char *name;   /* of a statistic */
+  guint64     wanted;
+  guint       n_owners;
+  AviLinkStream *stream;
+} Fixture;
+
+static gboolean
+is_connected (gpointer data)
+{
+  Fixture *fixture = data;
+
+  for (guint i = 0; fixture->puppets[i] != NULL; i++)
+    if (!core_fixture_is_connected (&fixture->under_test, fixture->keys[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  core_fixture_init (&fixture->under_test);
+  core_fixture_start (&fixture->under_test);
+  for (guint i = 0; i < 2; i++)
+    fixture->keys[i] = avi_key_pair_generate ();
+  fixture->puppets[0] = puppet_dial (fixture->keys[0], core_fixture_get_port (&fixture->under_test), 1);
+  puppet_set_protocols (fixture->puppets[0], with_pubsub);
+  puppets_run (fixture->puppets, is_connected, fixture);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  core_fixture_clear (&fixture->under_test);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_clear_pointer (&fixture->puppets[i], puppet_free);
+      avi_key_pair_unref (fixture->keys[i]);
+    }
+}
+
+static gboolean
+has_counted (gpointer data)
+{
+  Fixture *fixture = data;
+
+  return core_fixture_count (&fixture->under_test, fixture->name) >= fixture->wanted;
+}
+
+static void
+run_until_counted (Fixture *fixture, const char *name, guint64 wanted)
+{
+  fixture->name = name;
+  fixture->wanted = wanted;
+  puppets_run (fixture->puppets, has_counted, fixture);
+}
+
+/* Runs @func in the engine, between two of its rounds, and waits until it has. */
+static void
+inspect (Fixture *fixture, AviEngineFunc func, gpointer data)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  avi_core_run (fixture->under_test.core, func, data);
+  avi_core_dial (fixture->under_test.core, "nobody", call);
+  avi_call_wait (call);
+}
+
+/* --- what one connection makes the engine hold --- */
+
+typedef struct
+{
+  guint n_streams;
+  guint n_owners;
+  gsize n_unsent;
+  gsize n_queued; /* in all streams */
+} Held;
+
+static void
+measure (AviEngine *engine, gpointer data)
+{
+  AviConnection *connection = g_queue_peek_head (&engine->connections);
+  Held *held = data;
+
+  *held = (Held) { 0 };
+  if (connection == NULL)
+    return;
+  held->n_streams = avi_link_get_n_streams (connection->link);
+  held->n_owners = connection->owners.length;
+  held->n_unsent = connection->unsent != NULL ? connection->unsent->len : 0;
+  for (GList *link = connection->owners.head; link != NULL; link = link->next)
+    held->n_queued += avi_link_get_queued (connection->link, ((AviStreamOwner *) link->data)->stream);
+}
+
+static Held
+look (Fixture *fixture)
+{
+  Held held;
+
+  inspect (fixture, measure, &held);
+  return held;
+}
+
+/* The kernel takes little off us. */
+static void
+narrow (AviEngine *engine, gpointer data)
+{
+  int little = 4096;
+
+  for (GList *link = engine->connections.head; link != NULL; link = link->next)
+    setsockopt (((AviConnection *) link->data)->watch.fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+}
+
+static void
+probe (AviEngine *engine, gpointer data)
+{
+  avi_swarm_probe_all (engine->swarm);
+}
+
+/* --- streams without end --- */
+
+#define N_STREAMS 40
+
+/* Each with the beginning of the largest message that there may be. */
+static void
+test_streams_of_a_protocol (Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *const *protocol;
+    guint              max;
+  } cases[] = { { pubsub, 2 }, { ping, 2 }, { push, 4 } };
+  g_autofree guint8 *bytes = g_malloc0 (20 * 1024);
+  guint64 n_refused = 0;
+  Held before = look (fixture), after;
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      for (guint j = 0; j < N_STREAMS; j++)
+        {
+          AviLinkStream *stream = puppet_open (fixture->puppets[0], cases[i].protocol);
+          gsize n = avi_varint_encode (60 * 1024, bytes);
+
+          puppet_send (fixture->puppets[0], stream, AVI_SPAN (bytes, cases[i].protocol == ping ? 1 : 20 * 1024));
+          g_assert_cmpuint (n, >, 0);
+        }
+      n_refused += N_STREAMS - cases[i].max;
+      run_until_counted (fixture, "streams-refused", n_refused);
+      g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, n_refused);
+    }
+  log_keeper_assert ("the limit for /meshsub/1.1.0 is reached, 2 of 2 are in use");
+  after = look (fixture);
+  g_assert_cmpuint (after.n_owners - before.n_owners, ==, 2 + 2 + 4);
+  g_assert_cmpuint (after.n_streams - before.n_streams, ==, 2 + 2 + 4);
+  g_assert_true (puppet_is_open (fixture->puppets[0]));
+}
+
+/* As fast as it can, never more than two at once: nothing is refused, and nothing stays. */
+static void
+test_open_and_reset (Fixture *fixture, gconstpointer data)
+{
+  Held before = look (fixture), after;
+
+  for (guint i = 0; i < 5000; i++)
+    {
+      AviLinkStream *stream = puppet_open (fixture->puppets[0], ping);
+
+      puppet_send (fixture->puppets[0], stream, AVI_SPAN_STRING ("0123456789abcdef0123456789abcdef"));
+      if (i % 50 == 0)
+        puppets_step (fixture->puppets);
+      puppet_reset (fixture->puppets[0], stream);
+    }
+  /* What is said behind all that has been heard when it counts. */
+  for (guint i = 0; i < 3; i++)
+    puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], ping), AVI_SPAN_STRING ("?"));
+  run_until_counted (fixture, "streams-refused", 1);
+  after = look (fixture);
+  g_assert_cmpuint (after.n_owners - before.n_owners, ==, 2);
+  g_assert_cmpuint (after.n_streams - before.n_streams, ==, 2);
+  g_assert_cmpuint (after.n_queued, <=, before.n_queued + 1024);
+}
+
+static gboolean
+has_wanted_owners (gpointer data)
+{
+  Fixture *fixture = data;
+  Held held = look (fixture);
+
+  /* An owner's stream, and no other. */
+  return held.n_owners == fixture->n_owners && held.n_streams == fixture->n_owners;
+}
+
+static void
+test_reset_all (Fixture *fixture, gconstpointer data)
+{
+  static const char *const *const protocols[] = { ping, ping, pubsub, pubsub, push, push, push, push };
+  AviLinkStream *streams[G_N_ELEMENTS (protocols)];
+  guint n_before = look (fixture).n_owners;
+
+  for (guint turn = 0; turn < 3; turn++)
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (protocols); i++)
+        {
+          streams[i] = puppet_open (fixture->puppets[0], protocols[i]);
+          puppet_send (fixture->puppets[0], streams[i], AVI_SPAN_STRING ("\x7f"));
+        }
+      fixture->n_owners = n_before + G_N_ELEMENTS (protocols);
+      puppets_run (fixture->puppets, has_wanted_owners, fixture);
+      for (guint i = 0; i < G_N_ELEMENTS (protocols); i++)
+        puppet_reset (fixture->puppets[0], streams[i]);
+      fixture->n_owners = n_before;
+      puppets_run (fixture->puppets, has_wanted_owners, fixture);
+    }
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, 0);
+  g_assert_true (is_connected (fixture));
+}
+
+/* --- lies --- */
+
+/* Frames whose length says more than may come: the stream is reset, the rest goes on. */
+static void
+test_claims (Fixture *fixture, gconstpointer data)
+{
+  guint8 claims[][AVI_VARINT_MAX_LEN + 1] = { { 0x80, 0x80, 0x80, 0x80, 0x04 },   /* 1 GiB */
+                                              { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+                                              { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+                                              { 0x81, 0x80, 0x44 } };             /* a byte over the limit of an RPC */
+
+  for (guint i = 0; i < G_N_ELEMENTS (claims); i++)
+    {
+      puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], pubsub), AVI_SPAN (claims[i], 10));
+      puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], push), AVI_SPAN (claims[i], 10));
+      run_until_counted (fixture, "streams-invalid", 2 * i + 2);
+    }
+  g_assert_true (puppet_is_open (fixture->puppets[0]));
+  g_assert_true (is_connected (fixture));
+}
+
+/* --- peers that do not read --- */
+
+static gboolean
+asks_until_reset (gpointer data)
+{
+  static const guint8 questions[AVI_PING_MAX_PENDING * AVI_PING_LEN];
+  Fixture *fixture = data;
+  Held held = look (fixture);
+
+  g_assert_cmpuint (held.n_queued, <=, 2 * 2048);
+  if (core_fixture_count (&fixture->under_test, "streams-invalid") > 0)
+    return TRUE;
+  puppet_send (fixture->puppets[0], fixture->stream, AVI_SPAN (questions, sizeof questions));
+  return FALSE;
+}
+
+static void
+test_answers_not_read (Fixture *fixture, gconstpointer data)
+{
+  int little = 4096;
+
+  setsockopt (puppet_get_fd (fixture->puppets[0]), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+  inspect (fixture, narrow, NULL);
+  fixture->stream = puppet_open (fixture->puppets[0], ping);
+  puppet_set_deaf (fixture->puppets[0], TRUE);
+  puppets_run (fixture->puppets, asks_until_reset, fixture);
+}
+
+static gboolean
+publish (Fixture *fixture, const char *text, gsize len)
+{
+  g_autofree char *data = g_malloc0 (len);
+  g_autoptr(GBytes) bytes = NULL;
+
+  memcpy (data, text, strlen (text));
+  bytes = g_bytes_new (data, len);
+  return avi_core_publish (fixture->under_test.core, TOPIC, bytes, FALSE, NULL, NULL) == 2;
+}
+
+static gboolean
+has_two_subscribers (gpointer data)
+{
+  return publish (data, "is anybody there?", 32);
+}
+
+typedef struct
+{
+  Fixture *fixture;
+  guint    n;
+  gsize    most;
+} Publishing;
+
+#define MESSAGE (256 * 1024)
+#define N_MESSAGES 80 /* 20 MiB: more than the program's queue, the router's, the stream's and the socket's */
+
+/* Publishes what it is let, and sees what is held. */
+static gboolean
+last_is_heard (gpointer data)
+{
+  Publishing *self = data;
+  Held held = look (self->fixture);
+
+  self->most = MAX (self->most, held.n_unsent + held.n_queued);
+  for (guint i = 0; i < 8 && self->n < N_MESSAGES; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("message %u", self->n + 1);
+
+      if (!publish (self->fixture, text, MESSAGE))
+        break;
+      self->n++;
+    }
+  return puppet_has_heard (self->fixture->puppets[1], "message " G_STRINGIFY (N_MESSAGES));
+}
+
+/* The first takes nothing off its socket; the second hears all, if later by the second for which the first
+ * is waited for. The first ends by the ping that it does not answer: here at once, else within 25 s. */
+static void
+test_not_reading (Fixture *fixture, gconstpointer data)
+{
+  Publishing publishing = { fixture };
+  int little = 4096;
+
+  fixture->puppets[1] = puppet_dial (fixture->keys[1], core_fixture_get_port (&fixture->under_test), 1);
+  puppet_set_protocols (fixture->puppets[1], with_pubsub);
+  puppets_run (fixture->puppets, is_connected, fixture);
+  puppet_subscribe (fixture->puppets[0], TOPIC);
+  puppet_subscribe (fixture->puppets[1], TOPIC);
+  puppets_run (fixture->puppets, has_two_subscribers, fixture);
+  setsockopt (puppet_get_fd (fixture->puppets[0]), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+  puppet_set_deaf (fixture->puppets[0], TRUE);
+  puppets_run (fixture->puppets, last_is_heard, &publishing);
+  g_assert_cmpuint (publishing.most, >, 1024 * 1024 / 2);
+  g_assert_cmpuint (publishing.most, <=, AVI_ENGINE_WRITER_LIMIT + 1024 * 1024 + AVI_GOSSIPSUB_MAX_RPC);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "sends-dropped"), >, 0);
+  log_keeper_assert ("pub/sub: the peer has read nothing for 1000 ms, with ");
+  g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[0]));
+
+  inspect (fixture, probe, NULL);
+  for (guint i = 0; i < 2 && core_fixture_is_connected (&fixture->under_test, fixture->keys[0]); i++)
+    {
+      gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+      while (g_get_monotonic_time () < end && core_fixture_is_connected (&fixture->under_test, fixture->keys[0]))
+        puppets_step (fixture->puppets);
+    }
+  g_assert_false (core_fixture_is_connected (&fixture->under_test, fixture->keys[0]));
+  g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[1]));
+}
+
+#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  log_keeper_init ();
+  ADD ("/hostile/a peer has a few streams of a protocol, whatever it opens", test_streams_of_a_protocol);
+  ADD ("/hostile/streams that are opened and reset at once leave nothing", test_open_and_reset);
+  ADD ("/hostile/a peer may reset all its streams at once", test_reset_all);
+  ADD ("/hostile/a length that lies ends its stream, and no more", test_claims);
+  ADD ("/hostile/pings whose answers are not read end their stream", test_answers_not_read);
+  ADD ("/hostile/a peer that does not read is held a bounded number of bytes, and ends", test_not_reading);
+  return g_test_run ();
+}
