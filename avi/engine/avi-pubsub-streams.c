@@ -258,13 +258,22 @@ avi_pubsub_forget (AviPubsub    *self,
   avi_gossipsub_remove_peer (self->router, &entry->id, avi_loop_now (self->engine->loop));
 }
 
+/* A program on js-libp2p may call itself what it likes, and scores down who gossips to it in ids that are
+ * not js's. Its protocol version and its way to say where it sees us stay. */
+static gboolean
+avi_pubsub_looks_like_js (AviPeerEntry *entry)
+{
+  return entry->main->info.observed_by_id && g_strcmp0 (entry->main->info.protocol_version, "ipfs/0.1.0") == 0
+         && (entry->agent == NULL || !g_str_has_prefix (entry->agent, "rust-libp2p"));
+}
+
 /* By whose rule the peer names messages: nodes of Avi say their name as their agent. Those without a
  * boot id are the deployed ones, on rust-libp2p. */
 static const char *
 avi_pubsub_guess_family (AviPeerEntry *entry)
 {
   if (!entry->is_avi)
-    return entry->agent;
+    return avi_pubsub_looks_like_js (entry) ? "js-libp2p" : entry->agent;
   return entry->main->info.has_boot_id ? "avi" : "rust-libp2p";
 }
 
