@@ -33,7 +33,7 @@ struct _Puppet
   AviPublicKey      *other;     /* the other end's; the link's */
   GHashTable        *readers;   /* AviLinkStream of a push → AviIdentifyReader */
   AviIdentify        pushed;
-  gboolean           was_pushed;
+  guint              n_pushed;
   AviLinkStream     *pubsub;    /* the newest of the other end's; or NULL */
   guint              n_pubsub;
   GByteArray        *heard;     /* on all of them */
@@ -217,9 +217,8 @@ puppet_take_end (Puppet        *self,
   if (reader == NULL)
     return;
   avi_identify_clear (&self->pushed);
-  self->was_pushed =
-      avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->pushed, NULL);
-  g_assert_true (self->was_pushed);
+  g_assert_true (avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->pushed, NULL));
+  self->n_pushed++;
   g_hash_table_remove (self->readers, stream);
 }
 
@@ -361,7 +360,13 @@ puppet_push (Puppet            *self,
 const AviIdentify *
 puppet_get_pushed (Puppet *self)
 {
-  return self->was_pushed ? &self->pushed : NULL;
+  return self->n_pushed > 0 ? &self->pushed : NULL;
+}
+
+guint
+puppet_get_n_pushed (Puppet *self)
+{
+  return self->n_pushed;
 }
 
 AviLinkStream *

@@ -40,6 +40,8 @@ void               puppet_set_protocols (Puppet *self, const char *const *protoc
 void               puppet_push          (Puppet *self, const AviIdentify *info);
 /* The last that was pushed to it; NULL: nothing was. */
 const AviIdentify *puppet_get_pushed    (Puppet *self);
+/* How often. */
+guint              puppet_get_n_pushed  (Puppet *self);
 
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);

@@ -186,6 +186,51 @@ test_we_push (Fixture *fixture, gconstpointer data)
   netns_ip ("link del v0");
 }
 
+static gboolean
+we_have_wanted_address (gpointer data)
+{
+  Fixture *fixture = data;
+  g_auto(GStrv) addresses = avi_core_dup_addresses (fixture->under_test.core);
+
+  for (char **address = addresses; *address != NULL; address++)
+    if (strstr (*address, fixture->wanted) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* An address that is good on this machine only, by the name of an interface, is said to nobody. */
+static void
+test_we_push_changes_only (Fixture *fixture, gconstpointer data)
+{
+  static const char *const listen[] = { "/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001", NULL };
+
+  if (why_no_netns != NULL)
+    {
+      g_test_skip (why_no_netns);
+      return;
+    }
+  netns_ip ("link add v0 type veth peer name v1");
+  netns_ip ("link set v1 up");
+  netns_ip ("link set v0 addrgenmode none up");
+  fixture->under_test.settings.listen = listen;
+  meet (fixture, with_push);
+
+  for (guint i = 7; i < 10; i++)
+    {
+      g_autofree char *wanted = g_strdup_printf ("/ip6zone/v0/ip6/fe80::%u/", i);
+
+      fixture->wanted = wanted;
+      netns_ip ("addr add fe80::%u/64 dev v0 nodad", i);
+      puppets_run (fixture->puppets, we_have_wanted_address, fixture);
+    }
+  fixture->wanted = "/ip4/10.1.0.7/tcp/4001";
+  netns_ip ("addr add 10.1.0.7/24 dev v0");
+  puppets_run (fixture->puppets, was_told_wanted_address, fixture);
+  /* It never asked, and was told once what it may have known. */
+  g_assert_cmpuint (puppet_get_n_pushed (fixture->puppets[0]), ==, 2);
+  netns_ip ("link del v0");
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -199,5 +244,6 @@ main (int argc, char **argv)
   ADD ("/identify-push/a peer that says later that it takes messages gets our stream", test_pushed_pubsub);
   ADD ("/identify-push/a push with another's key ends the connection", test_pushed_wrong_key);
   ADD ("/identify-push/a peer is pushed our addresses as they come and go", test_we_push);
+  ADD ("/identify-push/a peer is pushed nothing where what it would hear is what it knows", test_we_push_changes_only);
   return g_test_run ();
 }
