@@ -56,6 +56,7 @@ def ours(host, name='avi'):
 
 
 def foreign(host, name=kind):
+    host.route_multicast()
     return start(foreign_program, host, name)
 
 
@@ -112,10 +113,10 @@ def _(lan):
 def _(lan):
     us, there = ours(lan.host()), lan.host()
     them = foreign(there)
-    us.expect('discovered', them.id, deadline=AT_ONCE)
+    address, = us.expect('discovered', them.id, deadline=AT_ONCE)
     # It may have found us, and dialled, before.
-    while there.ip4 not in us.expect('addresses', them.id, deadline=AT_ONCE)[0]:
-        pass
+    while there.ip4 not in address:
+        address, = us.expect('addresses', them.id, deadline=AT_ONCE)
 
 
 sys.exit(suite.run())

@@ -231,7 +231,9 @@ def _(pair):
     # Who is there already is the one that answers first.
     nodes = []
     for start in (pair.ours, pair.theirs) if not pair.we_dial else (pair.theirs, pair.ours):
-        nodes.append(start('--mdns', *ANYWHERE, wrapper=pair.lan.host().inside()))
+        host = pair.lan.host()
+        host.route_multicast()
+        nodes.append(start('--mdns', *ANYWHERE, wrapper=host.inside()))
         nodes[-1].address
     for here, there in (nodes, reversed(nodes)):
         here.expect('connected', there.id)
@@ -287,13 +289,16 @@ def recover(pair, us, them, author, leaver, other):
     leaver.expect_message(TOPIC, author.id, 'missed')
 
 
-@case('IHAVE and IWANT: what we missed of it comes to us', py='in a back-off it gossips nothing')
+BACKWARDS = 'of what waits to be sent its newest goes first; deployed.py asks it'
+
+
+@case('IHAVE and IWANT: what we missed of it comes to us', py='in a back-off it gossips nothing', deployed=BACKWARDS)
 def _(pair):
     us, them = pair.linked()
     recover(pair, us, them, pair.theirs(name='author'), us, them)
 
 
-@case('IHAVE and IWANT: what it missed of us comes to it')
+@case('IHAVE and IWANT: what it missed of us comes to it', deployed=BACKWARDS)
 def _(pair):
     us, them = pair.linked()
     recover(pair, us, them, pair.ours(name='author'), them, us)

@@ -176,6 +176,10 @@ class Host:
             self.ip('address', 'add', f'{address}/24', 'brd', '+', 'dev', name)
         self.ip('link', 'set', name, 'up')
 
+    def route_multicast(self):
+        """For those who do not choose an interface, and on a real machine have a default route."""
+        self.ip('route', 'replace', '224.0.0.0/4', 'dev', 'eth0')
+
     def link(self, state, name='eth0'):
         self.ip('link', 'set', name, state)
 
