@@ -281,7 +281,8 @@ avi_swarm_settle (AviSwarm      *self,
     }
 }
 
-/* The addresses that the peer tells of itself; loopback says something only on this machine. */
+/* The addresses that the peer tells of itself; loopback says something only on this machine, and 0.0.0.0,
+ * as py has it, nothing: whoever dials it gets this machine. */
 static void
 avi_swarm_learn_addresses (AviSwarm      *self,
                            AviPeerEntry  *entry,
@@ -295,7 +296,7 @@ avi_swarm_learn_addresses (AviSwarm      *self,
     {
       AviMultiaddr *address = g_ptr_array_index (addresses, i);
 
-      if (local || !avi_multiaddr_is_loopback (address))
+      if ((local || !avi_multiaddr_is_loopback (address)) && !avi_multiaddr_is_unspecified (address))
         g_ptr_array_add (good, address);
       else
         avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, 1);

@@ -146,20 +146,43 @@ avi_multiaddr_get_host (const AviMultiaddr *self, char **name, guint16 *port, in
   return TRUE;
 }
 
-gboolean
-avi_multiaddr_is_loopback (const AviMultiaddr *self)
+/* The IP address that it begins with, as IPv6. FALSE: with none. */
+static gboolean
+avi_multiaddr_get_ip (const AviMultiaddr *self, struct in6_addr *ip)
 {
+  static const struct in6_addr v4_mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
   AviMultiaddrIter iter = { 0 };
-  struct in6_addr in6;
 
   if (!avi_multiaddr_next (self, &iter))
     return FALSE;
   if (iter.protocol == AVI_MULTIADDR_IP6ZONE && !avi_multiaddr_next (self, &iter))
     return FALSE;
+  *ip = v4_mapped;
   if (iter.protocol == AVI_MULTIADDR_IP4)
-    return iter.value.data[0] == 127;
-  if (iter.protocol != AVI_MULTIADDR_IP6)
+    memcpy (ip->s6_addr + 12, iter.value.data, 4);
+  else if (iter.protocol == AVI_MULTIADDR_IP6)
+    memcpy (ip, iter.value.data, sizeof *ip);
+  else
     return FALSE;
-  memcpy (&in6, iter.value.data, sizeof in6);
-  return IN6_IS_ADDR_LOOPBACK (&in6) || (IN6_IS_ADDR_V4MAPPED (&in6) && in6.s6_addr[12] == 127);
+  return TRUE;
+}
+
+gboolean
+avi_multiaddr_is_loopback (const AviMultiaddr *self)
+{
+  struct in6_addr ip;
+
+  return avi_multiaddr_get_ip (self, &ip)
+         && (IN6_IS_ADDR_LOOPBACK (&ip) || (IN6_IS_ADDR_V4MAPPED (&ip) && ip.s6_addr[12] == 127));
+}
+
+gboolean
+avi_multiaddr_is_unspecified (const AviMultiaddr *self)
+{
+  static const guint8 zeros[4];
+  struct in6_addr ip;
+
+  return avi_multiaddr_get_ip (self, &ip)
+         && (IN6_IS_ADDR_UNSPECIFIED (&ip)
+             || (IN6_IS_ADDR_V4MAPPED (&ip) && memcmp (ip.s6_addr + 12, zeros, sizeof zeros) == 0));
 }

@@ -81,6 +81,8 @@ gboolean      avi_multiaddr_get_host     (const AviMultiaddr *self, char **name,
 /* TRUE for an IP address of the loopback network (127.0.0.0/8, in IPv6 too, and ::1), whatever
  * follows it. */
 gboolean      avi_multiaddr_is_loopback  (const AviMultiaddr *self);
+/* 0.0.0.0 or ::, which is where one listens, and no place to dial. */
+gboolean      avi_multiaddr_is_unspecified (const AviMultiaddr *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMultiaddr, avi_multiaddr_unref)
 

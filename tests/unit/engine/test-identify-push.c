@@ -79,6 +79,8 @@ test_pushed_to_us (Fixture *fixture, gconstpointer data)
 
   meet (fixture, NULL);
   g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip4/127.0.0.1/tcp/7", NULL));
+  g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip4/0.0.0.0/tcp/8", NULL));
+  g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip6/::/tcp/8", NULL));
   puppet_push (fixture->puppets[0], &all);
   fixture->wanted = "renamed";
   puppets_run (fixture->puppets, says_wanted_agent, fixture);
@@ -86,6 +88,8 @@ test_pushed_to_us (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (info->name, ==, "renamed");
   g_assert_true (g_strv_equal ((const char *const *) info->protocols, protocols));
   g_assert_true (g_strv_contains ((const char *const *) info->addresses, address));
+  for (char **each = info->addresses; *each != NULL; each++)
+    g_assert_null (strstr (*each, "/tcp/8/"));
   g_assert_true (info->connected);
 
   /* What is not said stays. */

@@ -455,6 +455,28 @@ test_loopback (void)
     }
 }
 
+static void
+test_unspecified (void)
+{
+  static const struct
+  {
+    const char *text;
+    gboolean    unspecified;
+  } cases[] = {
+    { "/ip4/0.0.0.0/tcp/1", TRUE },        { "/ip6/::/tcp/1/p2p/" PEER, TRUE },
+    { "/ip6/::ffff:0.0.0.0/tcp/1", TRUE }, { "/ip4/0.0.0.1/tcp/1", FALSE },
+    { "/ip6/::1/tcp/1", FALSE },           { "/ip4/127.0.0.1/tcp/1", FALSE },
+    { "/dns/localhost/tcp/1", FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(AviMultiaddr) address = parse (cases[i].text);
+
+      g_assert_cmpint (avi_multiaddr_is_unspecified (address), ==, cases[i].unspecified);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -471,5 +493,6 @@ main (int argc, char **argv)
   g_test_add_func ("/multiaddr/is made from a socket address", test_from_sockaddr);
   g_test_add_func ("/multiaddr/tells which name to look up", test_host);
   g_test_add_func ("/multiaddr/tells whether it stays on this machine", test_loopback);
+  g_test_add_func ("/multiaddr/0.0.0.0 and :: are told from all other addresses", test_unspecified);
   return g_test_run ();
 }
