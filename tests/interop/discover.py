@@ -18,7 +18,7 @@ from harness import hear_each_other
 FOREIGN = {peer.name: peer for peer in peers.FOREIGN}
 TOPIC = 'interop'
 AT_ONCE = 5.0       # seconds; the first queries and announcements take 2
-OPTIONS = ['--mdns', '--listen', '/ip4/0.0.0.0/tcp/0', '--subscribe', TOPIC]
+ANYWHERE = '0.0.0.0'
 
 kind = sys.argv[1]
 ours_program = str(pathlib.Path(sys.argv[2]).resolve())
@@ -45,8 +45,9 @@ def test(sentence):
     return add
 
 
-def start(program, host, name):
-    node = host.network.suite.node(program, '--agent', name, *OPTIONS, name=name, wrapper=host.inside())
+def start(program, host, name, listen=ANYWHERE):
+    node = host.network.suite.node(program, '--agent', name, '--mdns', '--listen', f'/ip4/{listen}/tcp/0',
+                                   '--subscribe', TOPIC, name=name, wrapper=host.inside())
     node.address
     return node
 
@@ -57,7 +58,8 @@ def ours(host, name='avi'):
 
 def foreign(host, name=kind):
     host.route_multicast()
-    return start(foreign_program, host, name)
+    # py would announce that it is at 0.0.0.0.
+    return start(foreign_program, host, name, listen=host.ip4 if kind == 'py' else ANYWHERE)
 
 
 def find_each_other(one, other):

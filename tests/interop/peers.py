@@ -139,14 +139,13 @@ JS = ForeignPeer(
     lacks={'ecdsa'},
 )
 # 'bursts': its queues hold 32 messages, and what is more it drops. 'our quick return': where we are gone
-# and back before it looked, it goes on writing to the stream that is dead. 'gossip in a back-off': it tells
-# nobody of its messages who may not be grafted.
+# and back before it looked, it goes on writing to the stream that is dead.
 PY = ForeignPeer(
     'py',
     tools=[(['python3', '--version'], (3, 11))],
     download=['./download', '{out}/app'],
     build=['{out}/app/avi-peer-py'],
     product='app',
-    lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return', 'gossip in a back-off'},
+    lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return'},
 )
 FOREIGN = [RUST, GO, JS, PY, DEPLOYED]
