@@ -7,6 +7,7 @@ Usage: table.py AVI-PEER
 """
 
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lan'))
@@ -19,13 +20,14 @@ from harness import hear_each_other
 TOPIC = 'interop'
 KINDS = peers.FOREIGN
 MANY_STREAMS = 200
+SILENCE = 30.0      # seconds after which a connection that died silently must be noticed
 PROTOCOLS = {'/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0', '/ipfs/ping/1.0.0', '/meshsub/1.1.0', '/meshsub/1.0.0',
              '/floodsub/1.0.0'}
 ANYWHERE = ['--listen', '/ip4/0.0.0.0/tcp/0']
 
 ours_program = str(pathlib.Path(sys.argv[1]).resolve())
 no_lan = network.enter()
-suite = harness.Suite(at_once=harness.MANY)
+suite = harness.Suite(at_once=harness.MANY + len(KINDS))    # as many do nothing but wait for silence
 rows = []       # the sentences of all cases
 cells = {}      # (sentence, column) → its text; a note in place of a test that does not apply
 
@@ -97,6 +99,19 @@ def on_a_lan(function):
 
 
 # ---- Connections --------------------------------------------------------------------------------
+
+# First of all, since it takes longest, and only waits.
+@case('falls silent, and we notice within 30 s', **{peer.name: (None, 'as where we dial') for peer in KINDS})
+def _(pair):
+    us, them = pair.linked()
+    hear_each_other(us, them, TOPIC)
+    them.signal(signal.SIGSTOP)
+    try:
+        us.expect('disconnected', them.id, deadline=SILENCE)
+    finally:
+        them.signal(signal.SIGCONT)
+    hear_each_other(us, them, TOPIC)
+
 
 NO_EARLY_MUXER = 'it does not know it'
 
