@@ -126,6 +126,7 @@ async function send (stream, count) {
   }
 }
 
+// Written as handlers of js-libp2p are: it never ends where FIN came before the answer of multistream-select.
 async function answerPerf (stream) {
   const head = []
   for await (const data of stream) {
