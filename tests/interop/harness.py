@@ -15,7 +15,7 @@ import time
 import traceback
 
 # How many tests run at once where most of them wait most of the time.
-MANY = int(os.environ.get('AVI_TESTS_AT_ONCE') or 3 * (os.cpu_count() or 1))
+MANY = int(os.environ.get('AVI_TESTS_AT_ONCE') or 2 * (os.cpu_count() or 1))
 DEADLINE = 20.0     # seconds; on a slow machine under a sanitizer all of it may be needed
 
 
