@@ -5,7 +5,7 @@
 Usage: summary.py [--skipped "NAME: REASON"]... FOLDER...
 
 A test that speaks TAP counts as its subtests, any other as one. The output of what failed is
-printed again, and the reason of all that was skipped. The exit status is 0 only if something
+printed again, and the reason of all that was skipped, and tables: lines that begin with “# |”. The exit status is 0 only if something
 passed and nothing failed.
 """
 
@@ -24,6 +24,7 @@ class Summary:
     def __init__(self):
         self.passed = 0
         self.failures = []   # (test, what failed in it, its output)
+        self.tables = []     # lines
         self.skips = []      # (test, reason)
 
     def add(self, test):
@@ -32,6 +33,7 @@ class Summary:
         subtests, whole_skip = parse_tap(output)
         failed = []
 
+        self.tables += [line.removeprefix('# ') for line in output.splitlines() if line.startswith('# |')]
         if whole_skip is not None and not subtests:
             self.skips.append((name, whole_skip or 'no reason given'))
         for verdict, subtest, reason in subtests:
@@ -100,6 +102,8 @@ def main():
             for line in lines:
                 summary.add(json.loads(line))
 
+    for line in summary.tables:
+        print(line)
     for name, reason in summary.skips:
         print(f'skipped  {name} ({reason})')
     for name, failed, output in summary.failures:

@@ -68,6 +68,7 @@ avi_connection_free (AviConnection *self)
   avi_multiaddr_unref (self->remote);
   g_clear_pointer (&self->local, avi_multiaddr_unref);
   avi_identify_clear (&self->info);
+  g_clear_pointer (&self->said, g_bytes_unref);
   g_free (self->why_closed);
   g_free (self);
 }

@@ -77,6 +77,7 @@ struct _AviConnection
   AviPeerId     peer;
   AviPeerEntry *entry;
   AviIdentify   info;
+  GBytes       *said;             /* what we said of ourselves last, by identify or a push; NULL: nothing */
   gboolean      identified;       /* the peer said who it is, or will not */
   gboolean      draining;         /* not used for anything new; ends at drain_deadline */
   gint64        identify_deadline;

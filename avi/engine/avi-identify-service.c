@@ -72,11 +72,15 @@ avi_identify_service_encode (AviConnection *connection)
   return avi_identify_encode (&info);
 }
 
+/* @bytes: (transfer full) */
 static void
-avi_identify_stream_say (IdentifyStream *self)
+avi_identify_stream_say (IdentifyStream *self,
+                         GBytes         *bytes)
 {
-  g_autoptr(GBytes) bytes = avi_identify_service_encode (self->owner.connection);
+  AviConnection *connection = self->owner.connection;
 
+  g_clear_pointer (&connection->said, g_bytes_unref);
+  connection->said = bytes;
   avi_stream_send (&self->owner, bytes);
   avi_stream_finish (&self->owner);
 }
@@ -89,7 +93,7 @@ avi_identify_accept (AviConnection *connection,
 
   self->owner.connection = connection;
   self->owner.stream = stream;
-  avi_identify_stream_say (self);
+  avi_identify_stream_say (self, avi_identify_service_encode (connection));
   return &self->owner;
 }
 
@@ -192,12 +196,14 @@ void
 avi_identify_service_push (AviConnection *connection)
 {
   static const char *const protocols[] = { AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
-  IdentifyStream *self = avi_identify_stream_new (&avi_identify_push_handler, FALSE, FALSE);
+  g_autoptr(GBytes) bytes = avi_identify_service_encode (connection);
+  IdentifyStream *self;
 
+  if (connection->said != NULL && g_bytes_equal (connection->said, bytes))
+    return;
+  self = avi_identify_stream_new (&avi_identify_push_handler, FALSE, FALSE);
   if (avi_connection_open_stream (connection, protocols, &self->owner, NULL))
-    {
-      avi_identify_stream_say (self);
-      return;
-    }
-  g_free (self);
+    avi_identify_stream_say (self, g_steal_pointer (&bytes));
+  else
+    g_free (self);
 }

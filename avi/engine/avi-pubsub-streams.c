@@ -302,12 +302,21 @@ avi_pubsub_limit (AviPubsub    *self,
   avi_gossipsub_limit_peer (self->router, &entry->id, AVI_GOSSIPSUB_MAX_OLD_RPC);
 }
 
+/* A program on js-libp2p may call itself what it likes, and scores down who gossips to it in ids that are
+ * not js's. Its protocol version and its way to say where it sees us stay. */
+static gboolean
+avi_pubsub_looks_like_js (AviPeerEntry *entry)
+{
+  return entry->main->info.observed_by_id && g_strcmp0 (entry->main->info.protocol_version, "ipfs/0.1.0") == 0
+         && (entry->agent == NULL || !g_str_has_prefix (entry->agent, "rust-libp2p"));
+}
+
 /* By whose rule the peer names messages: nodes of Avi say their name as their agent. */
 static const char *
 avi_pubsub_guess_family (AviPeerEntry *entry)
 {
   if (!entry->is_avi)
-    return entry->agent;
+    return avi_pubsub_looks_like_js (entry) ? "js-libp2p" : entry->agent;
   return avi_pubsub_is_old (entry) ? "rust-libp2p" : "avi";
 }
 

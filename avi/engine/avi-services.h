@@ -24,7 +24,7 @@ extern const AviStreamHandler avi_floodsub_handler;
 
 /* Asks the peer who it is; avi_swarm_identified () follows, whatever happens. */
 void avi_identify_service_ask  (AviConnection *connection);
-/* Tells the peer that what we say of ourselves has changed. */
+/* Tells the peer what we say of ourselves, where that is not what it heard last. */
 void avi_identify_service_push (AviConnection *connection);
 /* Pings the peer for as long as the connection lives; closes it when no answer comes. */
 void avi_ping_service_start    (AviConnection *connection);

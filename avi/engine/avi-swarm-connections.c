@@ -353,6 +353,7 @@ avi_swarm_keep_identify (AviConnection     *connection,
       g_strfreev (kept->protocols);
       kept->protocols = g_strdupv (info->protocols);
     }
+  kept->observed_by_id |= info->observed_by_id;
   if (info->has_boot_id)
     {
       kept->has_boot_id = TRUE;

@@ -200,6 +200,20 @@ avi_identify_read_addresses (AviIdentify *self, const Avi__Wire__Identify *messa
     }
 }
 
+/* js ends it in /p2p/ and our own id. */
+static void
+avi_identify_read_observed (AviIdentify *self, const Avi__Wire__Identify *message)
+{
+  g_autoptr(AviMultiaddr) whole = NULL;
+  AviPeerId unused;
+
+  if (message->observed_addr.len == 0)
+    return;
+  self->observed_address = avi_identify_read_address (&message->observed_addr, NULL);
+  whole = avi_multiaddr_decode (AVI_SPAN (message->observed_addr.data, message->observed_addr.len), NULL);
+  self->observed_by_id = self->observed_address != NULL && avi_multiaddr_get_peer (whole, &unused);
+}
+
 static void
 avi_identify_read_protocols (AviIdentify *self, const Avi__Wire__Identify *message)
 {
@@ -258,9 +272,7 @@ avi_identify_reader_finish (AviIdentifyReader *self, const AviPeerId *peer, AviI
     out->protocol_version = avi_protobuf_dup_text (&message->protocol_version, AVI_IDENTIFY_MAX_TEXT);
   if (message->has_agent_version)
     out->agent_version = avi_protobuf_dup_text (&message->agent_version, AVI_IDENTIFY_MAX_TEXT);
-  /* js ends it in /p2p/ and our own id. */
-  if (message->observed_addr.len > 0)
-    out->observed_address = avi_identify_read_address (&message->observed_addr, NULL);
+  avi_identify_read_observed (out, message);
   avi_identify_read_addresses (out, message, peer);
   avi_identify_read_protocols (out, message);
   out->has_boot_id = message->boot_id.len == AVI_BOOT_ID_LEN;

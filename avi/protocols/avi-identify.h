@@ -28,7 +28,8 @@ typedef struct
   char         *agent_version;
   AviPublicKey *key;              /* NULL: not said (js's pushes) */
   GPtrArray    *listen_addresses; /* of AviMultiaddr; NULL: not said. Without /p2p/. */
-  AviMultiaddr *observed_address; /* NULL: not said, or malformed */
+  AviMultiaddr *observed_address; /* NULL: not said, or malformed. Without /p2p/. */
+  gboolean      observed_by_id;   /* it ended in /p2p/, as js has it; not encoded */
   char        **protocols;        /* NULL: not said */
   gboolean      has_boot_id;
   guint8        boot_id[AVI_BOOT_ID_LEN];

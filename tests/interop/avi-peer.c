@@ -101,6 +101,16 @@ on_identified (AviPeer *peer, GParamSpec *pspec, gpointer user_data)
 }
 
 static void
+on_addresses (AviPeer *peer, GParamSpec *pspec, gpointer user_data)
+{
+  g_auto(GStrv) addresses = avi_peer_dup_addresses (peer);
+  g_autofree char *joined = addresses != NULL ? g_strjoinv (",", addresses) : NULL;
+  g_autofree char *addresses_field = field (joined);
+
+  tell ("addresses %s %s", avi_peer_get_id (peer), addresses_field);
+}
+
+static void
 on_round_trip (AviPeer *peer, GParamSpec *pspec, gpointer user_data)
 {
   if (avi_peer_get_round_trip (peer) >= 0)
@@ -146,6 +156,7 @@ on_peers_changed (GListModel *peers, guint position, guint removed, guint added,
       g_autoptr(AviPeer) peer = g_list_model_get_item (peers, i);
 
       g_signal_connect (peer, "notify::protocols", G_CALLBACK (on_identified), NULL);
+      g_signal_connect (peer, "notify::addresses", G_CALLBACK (on_addresses), NULL);
       g_signal_connect (peer, "notify::round-trip", G_CALLBACK (on_round_trip), NULL);
       g_signal_connect (peer, "notify::last-error", G_CALLBACK (on_last_error), NULL);
       on_identified (peer, NULL, NULL);

@@ -31,7 +31,7 @@ if deployed_program is None:
     why, is_failure = peers.DEPLOYED.problem()
     (harness.fail_all if is_failure else harness.skip_all)(f'no deployed peer: {why}')
 no_lan = network.enter()
-suite = harness.Suite()
+suite = harness.Suite(at_once=harness.MANY)
 
 
 def ours(suite, *options, name='avi', **keywords):

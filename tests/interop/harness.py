@@ -5,6 +5,7 @@ A node is a process (peers/README.md). Its events are kept until a test asks for
 for events with a deadline and never sleeps to be lucky.
 """
 
+import concurrent.futures
 import os
 import shlex
 import subprocess
@@ -13,6 +14,8 @@ import threading
 import time
 import traceback
 
+# How many tests run at once where most of them wait most of the time.
+MANY = int(os.environ.get('AVI_TESTS_AT_ONCE') or 2 * (os.cpu_count() or 1))
 DEADLINE = 20.0     # seconds; on a slow machine under a sanitizer all of it may be needed
 
 
@@ -31,6 +34,7 @@ class Node:
         self.name = name or os.path.basename(str(command))
         self.events = []
         self.history = []
+        self.says_no_more = False
         self.changed = threading.Condition()
         self.process = subprocess.Popen([*wrapper, str(command), *map(str, options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -48,6 +52,9 @@ class Node:
                 if are_events:
                     self.events.append(line.split(' '))
                 self.changed.notify_all()
+        with self.changed:
+            self.says_no_more |= are_events
+            self.changed.notify_all()
 
     # ---- Commands
 
@@ -92,6 +99,8 @@ class Node:
                     if len(event) >= len(words) and all(w is None or str(w) == e for w, e in zip(words, event)):
                         del self.events[i]
                         return event[len(words):]
+                if self.says_no_more:
+                    raise Missing(f'{self.name} ended, and did not say “{" ".join(str(w or "…") for w in words)}”')
                 if not self.changed.wait(max(0.0, end - time.monotonic())) and time.monotonic() >= end:
                     raise Missing(f'{self.name} did not say “{" ".join(str(w or "…") for w in words)}” '
                                   f'within {deadline:g} s')
@@ -118,6 +127,15 @@ class Node:
             self._address, = self.expect('listening')
         return self._address
 
+    def find_address(self, ip4):
+        """Makes that one its address."""
+        while True:
+            if '/ip4/0.0.0.0/' in self.address:
+                self._address = self.address.replace('/ip4/0.0.0.0/', f'/ip4/{ip4}/')
+            if f'/ip4/{ip4}/' in self.address:
+                return
+            del self._address
+
     def port(self):
         parts = self.address.split('/')
         return int(parts[parts.index('tcp') + 1])
@@ -129,12 +147,49 @@ class Node:
         return '\n'.join(lines)
 
 
-class Suite:
-    """Tests as functions that are given the suite, to run nodes with; prints TAP."""
+class Run:
+    """One test that runs: what it is given, to run nodes with."""
 
     def __init__(self):
-        self.tests = []
         self.nodes = []
+        self.started = time.monotonic()
+        self.took = 0.0
+        self.problem = None
+        self.why_not = None     # the reason of a Skip
+
+    def node(self, *arguments, **keywords):
+        node = Node(*arguments, **keywords)
+        self.nodes.append(node)
+        return node
+
+    def make(self, function, arguments):
+        self.started = time.monotonic()
+        try:
+            function(self, *arguments)
+        except Skip as reason:
+            self.why_not = reason
+        except Exception:       # a test that cannot go on must not keep the others from running
+            self.problem = traceback.format_exc()
+        for node in self.nodes:
+            if not node.close() and self.problem is None:
+                self.problem = f'{node.name} did not end well'
+        self.took = time.monotonic() - self.started
+        return self
+
+    def diagnosis(self):
+        lines = ['# ' + line for line in self.problem.splitlines()]
+        for node in self.nodes:
+            lines += [f'# {shlex.join(map(str, node.process.args))}', node.transcript(self.started)]
+        return '\n'.join(lines)
+
+
+class Suite:
+    """Tests as functions that are given a Run. As many as said run at once; a result is printed, as
+    TAP, when all before it are."""
+
+    def __init__(self, at_once=1):
+        self.tests = []
+        self.at_once = at_once
 
     def test(self, sentence, *arguments, when=True):
         def add(function):
@@ -147,51 +202,23 @@ class Suite:
         if when:
             self.tests.append((sentence, function, arguments))
 
-    def node(self, *arguments, **keywords):
-        node = Node(*arguments, **keywords)
-        self.nodes.append(node)
-        return node
-
-    def run(self):
+    def run(self, done=lambda sentence, run: None):
         chosen = [test for test in self.tests
                   if os.environ.get('AVI_TEST', '') in test[0]]
         failed = 0
         print(f'1..{len(chosen)}', flush=True)
-        for number, (sentence, function, arguments) in enumerate(chosen, 1):
-            started = time.monotonic()
-            why_not = None
-            try:
-                problem = self.run_one(function, arguments)
-            except Skip as skip:
-                problem, why_not = None, skip
-            took = time.monotonic() - started
-            if problem:
-                failed += 1
-                for line in problem.splitlines():
-                    print('# ' + line)
-                for node in self.nodes:
-                    print(f'# {shlex.join(map(str, node.process.args))}')
-                    print(node.transcript(started))
-            directive = f' # SKIP {why_not}' if why_not else ''
-            print(f'{"not ok" if problem else "ok"} {number} - {sentence}{directive}', flush=True)
-            print(f'# {took:.2f} s', flush=True)
-            self.nodes.clear()
+        with concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
+            runs = [pool.submit(Run().make, function, arguments) for _, function, arguments in chosen]
+            for number, ((sentence, _, _), future) in enumerate(zip(chosen, runs), 1):
+                run = future.result()
+                if run.problem:
+                    failed += 1
+                    print(run.diagnosis())
+                directive = f' # SKIP {run.why_not}' if run.why_not and not run.problem else ''
+                print(f'{"not ok" if run.problem else "ok"} {number} - {sentence}{directive}', flush=True)
+                print(f'# {run.took:.2f} s', flush=True)
+                done(sentence, run)
         return 1 if failed else 0
-
-    def run_one(self, function, arguments):
-        problem, skip = None, None
-        try:
-            function(self, *arguments)
-        except Skip as reason:
-            skip = reason
-        except Exception:       # a test that cannot go on must not keep the others from running
-            problem = traceback.format_exc()
-        for node in self.nodes:
-            if not node.close() and problem is None:
-                problem = f'{node.name} did not end well'
-        if skip and not problem:
-            raise skip
-        return problem
 
 
 def skip_all(reason):

@@ -16,6 +16,7 @@ import tempfile
 SOURCES = pathlib.Path(__file__).resolve().parent / 'peers'
 DOWNLOAD_TIMEOUT = 600
 BUILD_TIMEOUT = 1800
+DOWNLOADED = '# Downloaded'     # in a build's log: what fails from here on is no matter of the network
 
 
 def cache_folder():
@@ -33,7 +34,7 @@ class ForeignPeer:
         self.tools = tools          # (command that prints its version, the oldest that will do)
         self.download = download
         self.compile = build
-        self.product = product      # below the folder that {out} stands for
+        self.product = product      # below the folder that {out} stands for: the program, or a folder it is in
         self.lacks = lacks          # what no test may ask of it
         self.source = SOURCES / name
 
@@ -76,11 +77,14 @@ class ForeignPeer:
             if not self.run(self.download, out, log, DOWNLOAD_TIMEOUT):
                 return f'its dependencies could not be downloaded, see {self.log()}'
             print(f'Building the {self.name} peer, once', flush=True)
+            print(DOWNLOADED, file=log, flush=True)
             if not self.run(self.compile, out, log, BUILD_TIMEOUT):
                 return f'it does not compile, see {self.log()}'
-            fresh = pathlib.Path(out) / 'done'
-            fresh.mkdir()
-            shutil.move(pathlib.Path(out) / self.product, fresh / f'avi-peer-{self.name}')
+            fresh = product = pathlib.Path(out) / self.product
+            if product.is_file():
+                fresh = pathlib.Path(out) / 'done'
+                fresh.mkdir()
+                product.rename(fresh / f'avi-peer-{self.name}')
             try:
                 fresh.rename(folder)
             except OSError:
@@ -105,8 +109,7 @@ class ForeignPeer:
         if not self.log().exists():
             return 'it was not built, see tests/interop/build-peers', False
         lines = self.log().read_text(encoding='utf-8', errors='replace').strip().splitlines()
-        compiled = any(re.match(r'\s*Compiling|# ', line) for line in lines)
-        return (lines[-1] if lines else 'no download') + f' ({self.log()})', compiled
+        return (lines[-1] if lines else 'no download') + f' ({self.log()})', DOWNLOADED in lines
 
 
 CARGO = {
@@ -117,7 +120,8 @@ CARGO = {
 RUST = ForeignPeer('rust', product='release/avi-peer-rust', **CARGO)
 # 'order': of what waits to be sent, the newest goes first.
 DEPLOYED = ForeignPeer('deployed', product='release/avi-peer-deployed', **CARGO,
-                       lacks={'ping', 'other key types', 'floodsub', '1 MiB of data', 'order'})
+                       lacks={'ping', 'rsa', 'ecdsa', 'secp256k1', 'floodsub', 'streams', 'new addresses', '1 MiB of data',
+                              'order'})
 GO = ForeignPeer(
     'go',
     tools=[(['go', 'version'], (1, 26))],
@@ -125,4 +129,23 @@ GO = ForeignPeer(
     build=['go', 'build', '-p', '2', '-buildvcs=false', '-o', '{out}/avi-peer-go', '.'],
     product='avi-peer-go',
 )
-FOREIGN = [RUST, GO, DEPLOYED]
+# Nothing is to be compiled of these two: that they start is what can fail.
+JS = ForeignPeer(
+    'js',
+    tools=[(['npm', '--version'], (9, 0)), (['node', '--version'], (18, 0))],
+    download=['./download', '{out}/app'],
+    build=['{out}/app/avi-peer-js'],
+    product='app',
+    lacks={'ecdsa'},
+)
+# 'bursts': its queues hold 32 messages, and what is more it drops. 'our quick return': where we are gone
+# and back before it looked, it goes on writing to the stream that is dead.
+PY = ForeignPeer(
+    'py',
+    tools=[(['python3', '--version'], (3, 11))],
+    download=['./download', '{out}/app'],
+    build=['{out}/app/avi-peer-py'],
+    product='app',
+    lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return'},
+)
+FOREIGN = [RUST, GO, JS, PY, DEPLOYED]

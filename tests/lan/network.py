@@ -7,6 +7,7 @@ is taken down by its test.
 """
 
 import ctypes
+import itertools
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import harness
@@ -144,12 +146,12 @@ class Host:
     """A network namespace with a port on the bridge, and a /run of its own; the user's runtime
     directory is in there, so that nodes of different hosts do not find each other by it."""
 
-    n_hosts = 0
+    numbers = itertools.count(1)
+    naming = threading.Lock()       # the first namespace mounts the folder of all
 
     def __init__(self, network, number, ip4):
         # The kernel takes its time to forget a namespace: each gets a name of its own.
-        Host.n_hosts += 1
-        self.name = f'host{Host.n_hosts}'
+        self.name = f'host{next(Host.numbers)}'
         self.network = network
         self.ip4 = f'{NETWORK}.{number}'
         self.nodes = []
@@ -158,7 +160,8 @@ class Host:
         self.cables = []
         self.holder = None
         network.hosts.append(self)
-        run('ip', 'netns', 'add', self.name)
+        with Host.naming:
+            run('ip', 'netns', 'add', self.name)
         # Holds the mounts: as long as it lives, others may enter them.
         script = (f'hostname {self.name} && mount -t tmpfs tmpfs /run && mkdir -m 700 /run/user && '
                   'mkdir /run/dbus /run/avahi-daemon && echo ready && exec sleep infinity')
@@ -178,7 +181,7 @@ class Host:
         self.ports.append(port)
         run('ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', name, 'netns', self.name)
         if bridge:
-            run('ip', 'link', 'set', port, 'master', 'br0')
+            run('ip', 'link', 'set', port, 'master', self.network.bridge)
         run('ip', 'link', 'set', port, 'up')
         if address:
             self.ip('address', 'add', f'{address}/24', 'brd', '+', 'dev', name)
@@ -202,6 +205,10 @@ class Host:
     def cable(self, state, name='eth0'):
         """Pulled at the other end ("down"), or put back ("up"): the interface is there, without a carrier."""
         run('ip', 'link', 'set', f'{name}-{self.name}', state)
+
+    def route_multicast(self):
+        """For those who do not choose an interface, and on a real machine have a default route."""
+        self.ip('route', 'replace', '224.0.0.0/4', 'dev', 'eth0')
 
     def link(self, state, name='eth0'):
         self.ip('link', 'set', name, state)
@@ -264,23 +271,26 @@ class Host:
 
 
 class Network:
-    """The bridge and its hosts."""
+    """The bridge and its hosts. Others that exist at the same time do not touch it."""
+
+    numbers = itertools.count(0)
 
     def __init__(self, suite, program):
+        self.bridge = f'br{next(Network.numbers)}'
         self.suite = suite
         self.program = program
         self.hosts = []
 
     def __enter__(self):
         # Without snooping, which forgets groups when nobody asks for them.
-        run('ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0')
-        run('ip', 'link', 'set', 'br0', 'up')
+        run('ip', 'link', 'add', self.bridge, 'type', 'bridge', 'mcast_snooping', '0')
+        run('ip', 'link', 'set', self.bridge, 'up')
         return self
 
     def __exit__(self, *exception):
         for host in self.hosts:
             host.close()
-        subprocess.run(['ip', 'link', 'del', 'br0'])
+        subprocess.run(['ip', 'link', 'del', self.bridge])
 
     def host(self, ip4=True):
         return Host(self, len(self.hosts) + 1, ip4)

@@ -6,6 +6,9 @@
 
 /* Gossipsub 1.0, Message Processing; 1.1, Spam Protection Measures. */
 
+/* py counts back-offs in whole seconds, from the beginning of one. */
+#define GRAFT_EARLY G_USEC_PER_SEC
+
 /* GRAFT and PRUNE name a topic and little else. PX, the peers that a PRUNE may name, is passed over:
  * who is on the network is discovery's to say. */
 static gboolean
@@ -52,7 +55,7 @@ avi_gossipsub_receive_graft (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
 
   /* Who grafts subscribes, even where that was not said. */
   avi_gossipsub_set_subscribed (self, member, TRUE, now);
-  if (member->backoff_until > now)
+  if (member->backoff_until > now + GRAFT_EARLY)
     avi_gossipsub_prune (self, member, AVI_GOSSIPSUB_PRUNE_BACKOFF, now);
   else
     avi_gossipsub_member_set_place (member, AVI_MEMBER_MESH); /* the heartbeat sees to it that they are not too many */

@@ -38,7 +38,7 @@ struct _Puppet
   AviPublicKey      *other;     /* the other end's; the link's */
   GHashTable        *readers;   /* AviLinkStream of an answer or push → AviIdentifyReader */
   AviIdentify        told;
-  gboolean           was_told;
+  guint              n_told;
   AviLinkStream     *pubsub;    /* the newest of the other end's; or NULL */
   guint              n_pubsub;
   GByteArray        *heard;     /* on all of them */
@@ -299,8 +299,8 @@ puppet_take_end (Puppet        *self,
   if (reader == NULL)
     return;
   avi_identify_clear (&self->told);
-  self->was_told = avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->told, NULL);
-  g_assert_true (self->was_told);
+  g_assert_true (avi_identify_reader_finish (reader, avi_public_key_get_peer_id (self->other), &self->told, NULL));
+  self->n_told++;
   g_hash_table_remove (self->readers, stream);
 }
 
@@ -462,7 +462,13 @@ puppet_ask (Puppet *self)
 const AviIdentify *
 puppet_get_told (Puppet *self)
 {
-  return self->was_told ? &self->told : NULL;
+  return self->n_told > 0 ? &self->told : NULL;
+}
+
+guint
+puppet_get_n_told (Puppet *self)
+{
+  return self->n_told;
 }
 
 AviLinkStream *

@@ -49,6 +49,8 @@ void               puppet_push          (Puppet *self, const AviIdentify *info);
 void               puppet_ask           (Puppet *self);
 /* The last that was answered or pushed to it; NULL: nothing was. */
 const AviIdentify *puppet_get_told      (Puppet *self);
+/* How often. */
+guint              puppet_get_n_told    (Puppet *self);
 
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);

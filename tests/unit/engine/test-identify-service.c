@@ -79,6 +79,8 @@ test_pushed_to_us (Fixture *fixture, gconstpointer data)
 
   meet (fixture, NULL);
   g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip4/127.0.0.1/tcp/7", NULL));
+  g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip4/0.0.0.0/tcp/8", NULL));
+  g_ptr_array_add (addresses, avi_multiaddr_parse ("/ip6/::/tcp/8", NULL));
   puppet_push (fixture->puppets[0], &all);
   fixture->wanted = "renamed";
   puppets_run (fixture->puppets, says_wanted_agent, fixture);
@@ -86,6 +88,8 @@ test_pushed_to_us (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (info->name, ==, "renamed");
   g_assert_true (g_strv_equal ((const char *const *) info->protocols, protocols));
   g_assert_true (g_strv_contains ((const char *const *) info->addresses, address));
+  for (char **each = info->addresses; *each != NULL; each++)
+    g_assert_null (strstr (*each, "/tcp/8/"));
   g_assert_true (info->connected);
 
   /* What is not said stays. */
@@ -251,6 +255,51 @@ test_we_push (Fixture *fixture, gconstpointer data)
   netns_ip ("link del v0");
 }
 
+static gboolean
+we_have_wanted_address (gpointer data)
+{
+  Fixture *fixture = data;
+  g_auto(GStrv) addresses = avi_core_dup_addresses (fixture->under_test.core);
+
+  for (char **address = addresses; *address != NULL; address++)
+    if (strstr (*address, fixture->wanted) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* An address that is good on this machine only, by the name of an interface, is said to nobody. */
+static void
+test_we_push_changes_only (Fixture *fixture, gconstpointer data)
+{
+  static const char *const listen[] = { "/ip4/0.0.0.0/tcp/4001", "/ip6/::/tcp/4001", NULL };
+
+  if (why_no_netns != NULL)
+    {
+      g_test_skip (why_no_netns);
+      return;
+    }
+  netns_ip ("link add v0 type veth peer name v1");
+  netns_ip ("link set v1 up");
+  netns_ip ("link set v0 addrgenmode none up");
+  fixture->under_test.settings.listen = listen;
+  meet (fixture, with_push);
+
+  for (guint i = 7; i < 10; i++)
+    {
+      g_autofree char *wanted = g_strdup_printf ("/ip6zone/v0/ip6/fe80::%u/", i);
+
+      fixture->wanted = wanted;
+      netns_ip ("addr add fe80::%u/64 dev v0 nodad", i);
+      puppets_run (fixture->puppets, we_have_wanted_address, fixture);
+    }
+  fixture->wanted = "/ip4/10.1.0.7/tcp/4001";
+  netns_ip ("addr add 10.1.0.7/24 dev v0");
+  puppets_run (fixture->puppets, was_told_wanted_address, fixture);
+  /* It never asked, and was told once what it may have known. */
+  g_assert_cmpuint (puppet_get_n_told (fixture->puppets[0]), ==, 2);
+  netns_ip ("link del v0");
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -266,5 +315,7 @@ main (int argc, char **argv)
   ADD ("/identify-service/a peer on this machine is told our loopback addresses, others are not",
        test_whom_loopback_is_told);
   ADD ("/identify-service/a peer is pushed our addresses as they come and go", test_we_push);
+  ADD ("/identify-service/a peer is pushed nothing where what it would hear is what it knows",
+       test_we_push_changes_only);
   return g_test_run ();
 }

@@ -93,6 +93,18 @@ test_graft_in_backoff (Gossip *g, gconstpointer data)
   g_assert_cmpuint (count_mesh (g), ==, 1);
 }
 
+static void
+test_graft_a_little_early (Gossip *g, gconstpointer data)
+{
+  gossip_add_subscribers (g, 1, 1, "chat");
+  gossip_say_prune (g, 1, "chat", 10);
+  gossip_forget (g);
+  gossip_wait (g, 9 * SECOND + 1);
+  gossip_say_graft (g, 1, "chat");
+  gossip_assert_sent (g, "");
+  g_assert_cmpuint (count_mesh (g), ==, 1);
+}
+
 /* A back-off outlives the subscription that it is about. */
 static void
 test_backoff_stays (Gossip *g, gconstpointer data)
@@ -373,6 +385,7 @@ main (int argc, char **argv)
   ADD ("PRUNE without a time is for 60 s", test_prune_without_time);
   ADD ("PRUNE is for an hour at most", test_prune_for_ever);
   ADD ("GRAFT within the back-off is answered by PRUNE, and prolongs it", test_graft_in_backoff);
+  ADD ("GRAFT less than a second before the back-off ends is taken", test_graft_a_little_early);
   ADD ("a back-off outlives the subscription, and then goes", test_backoff_stays);
   ADD ("IHAVE of a message not seen is asked for", test_ihave_is_asked_for);
   ADD ("a promise that is broken is counted", test_broken_promise);

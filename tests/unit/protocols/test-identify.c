@@ -164,6 +164,7 @@ test_round_trip (Fixture *f, gconstpointer data)
       g_assert_true (avi_peer_id_equal (avi_public_key_get_peer_id (f->heard.key), f->peer));
       assert_addresses (f, "/ip4/192.168.1.2/tcp/4001 /dns4/kitchen.local/tcp/4002 ");
       g_assert_true (avi_multiaddr_equal (f->heard.observed_address, observed));
+      g_assert_false (f->heard.observed_by_id);
       g_assert_true (g_strv_equal ((const char *const *) f->heard.protocols, protocols));
       g_assert_true (f->heard.has_boot_id);
       g_assert_cmpmem (f->heard.boot_id, AVI_BOOT_ID_LEN, "0123456789abcdef", 16);
@@ -295,6 +296,7 @@ test_addresses_with_peers (Fixture *f, gconstpointer data)
     g_autofree char *observed = avi_multiaddr_to_string (f->heard.observed_address);
 
     g_assert_cmpstr (observed, ==, "/ip4/10.0.0.2/tcp/2");
+    g_assert_true (f->heard.observed_by_id);
   }
 }
 

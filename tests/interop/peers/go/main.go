@@ -10,8 +10,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -25,9 +27,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
@@ -37,6 +41,8 @@ import (
 const (
 	maxMessage  = 1 << 20
 	maxShown    = 256
+	chunk       = 64 * 1024
+	perfID      = "/perf/1.0.0"
 	maxQueued   = 4096 // messages; of its own accord it drops what comes while 32 wait
 	dialTimeout = 10 * time.Second
 )
@@ -57,6 +63,7 @@ type options struct {
 	dial            words
 	mdns            bool
 	floodsub        bool
+	noEarlyMuxer    bool
 	pingInterval    int
 }
 
@@ -71,6 +78,7 @@ func parseOptions() *options {
 	flag.Var(&o.dial, "dial", "")
 	flag.BoolVar(&o.mdns, "mdns", false, "")
 	flag.BoolVar(&o.floodsub, "floodsub", false, "")
+	flag.BoolVar(&o.noEarlyMuxer, "no-early-muxer", false, "")
 	flag.IntVar(&o.pingInterval, "ping-interval", 1000, "")
 	flag.Parse()
 	if len(o.listen) == 0 {
@@ -131,6 +139,9 @@ type node struct {
 	pubsub *pubsub.PubSub
 	topics map[string]*pubsub.Topic
 	heard  map[string]*pubsub.Subscription
+
+	listening map[string]bool // what was told
+	watched   map[peer.ID]bool
 }
 
 func newNode(ctx context.Context, o *options) (*node, error) {
@@ -138,12 +149,18 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	security := noise.New
+	if o.noEarlyMuxer {
+		security = func(id protocol.ID, key crypto.PrivKey, _ []upgrader.StreamMuxer) (*noise.Transport, error) {
+			return noise.New(id, key, nil)
+		}
+	}
 	h, err := libp2p.New(
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs,
 		libp2p.NoTransports,
 		libp2p.Transport(tcp.NewTCPTransport),
-		libp2p.Security(noise.ID, noise.New),
+		libp2p.Security(noise.ID, security),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.UserAgent(o.agent),
 		libp2p.ProtocolVersion(o.protocolVersion),
@@ -153,7 +170,11 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{ctx: ctx, host: h, topics: map[string]*pubsub.Topic{}, heard: map[string]*pubsub.Subscription{}}
+	n := &node{
+		ctx: ctx, host: h, topics: map[string]*pubsub.Topic{}, heard: map[string]*pubsub.Subscription{},
+		listening: map[string]bool{}, watched: map[peer.ID]bool{},
+	}
+	h.SetStreamHandler(perfID, answerPerf)
 	start := pubsub.NewGossipSub
 	if o.floodsub {
 		start = pubsub.NewFloodSub
@@ -178,7 +199,10 @@ func (n *node) listen(addresses []string) error {
 		}
 	}
 	for _, address := range n.host.Network().ListenAddresses() {
-		tell("listening %s/p2p/%s", address, n.host.ID())
+		if _, told := n.listening[address.String()]; !told {
+			n.listening[address.String()] = true
+			tell("listening %s/p2p/%s", address, n.host.ID())
+		}
 	}
 	return nil
 }
@@ -192,6 +216,13 @@ func (n *node) watch() error {
 	if err != nil {
 		return err
 	}
+	n.host.Network().Notify(&network.NotifyBundle{ConnectedF: func(_ network.Network, connection network.Conn) {
+		when := "later"
+		if connection.ConnState().UsedEarlyMuxerNegotiation {
+			when = "early"
+		}
+		tell("muxer %s %s", connection.RemotePeer(), when)
+	}})
 	go func() {
 		for e := range events.Out() {
 			switch e := e.(type) {
@@ -209,12 +240,26 @@ func (n *node) watch() error {
 				}
 				tell("identified %s %s %s %s", e.Peer, field(e.AgentVersion), field(e.ProtocolVersion),
 					field(strings.Join(protocols, ",")))
+				n.watchAddresses(e.Peer)
 			case event.EvtPeerIdentificationFailed:
 				tell("error identify %s: %s", e.Peer, e.Reason)
 			}
 		}
 	}()
 	return nil
+}
+
+// watchAddresses tells of each address of a peer's, those that it pushes later included.
+func (n *node) watchAddresses(id peer.ID) {
+	if n.watched[id] {
+		return
+	}
+	n.watched[id] = true
+	go func() {
+		for address := range n.host.Peerstore().AddrStream(n.ctx, id) {
+			tell("addresses %s %s", id, address)
+		}
+	}()
 }
 
 func (n *node) pingAll(interval time.Duration) {
@@ -333,6 +378,141 @@ func (n *node) publish(name string, data []byte) error {
 	return nil
 }
 
+// ---- Streams
+
+func send(stream network.Stream, count uint64) error {
+	zeros := make([]byte, chunk)
+	for count > 0 {
+		written, err := stream.Write(zeros[:min(count, chunk)])
+		if err != nil {
+			return err
+		}
+		count -= uint64(written)
+	}
+	return nil
+}
+
+func answerPerf(stream network.Stream) {
+	head := make([]byte, 8)
+	_, err := io.ReadFull(stream, head)
+	if err == nil {
+		_, err = io.Copy(io.Discard, stream)
+	}
+	if err == nil {
+		err = send(stream, binary.BigEndian.Uint64(head))
+	}
+	if err != nil {
+		stream.Reset()
+		return
+	}
+	stream.Close()
+}
+
+func (n *node) perf(id peer.ID, up, down uint64) error {
+	started := time.Now()
+	stream, err := n.host.NewStream(n.ctx, id, perfID)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if _, err := stream.Write(binary.BigEndian.AppendUint64(nil, down)); err != nil {
+		return err
+	}
+	if err := send(stream, up); err != nil {
+		return err
+	}
+	if err := stream.CloseWrite(); err != nil {
+		return err
+	}
+	received, err := io.Copy(io.Discard, stream)
+	if err == nil && uint64(received) != down {
+		err = fmt.Errorf("%d bytes of %d", received, down)
+	}
+	if err == nil {
+		tell("perf %.6f", time.Since(started).Seconds())
+	}
+	return err
+}
+
+// openPing makes a ping that is answered; the stream stays open.
+func (n *node) openPing(id peer.ID) (network.Stream, error) {
+	stream, err := n.host.NewStream(n.ctx, id, ping.ID)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := stream.Write(make([]byte, 32)); err != nil {
+		return nil, err
+	}
+	_, err = io.ReadFull(stream, make([]byte, 32))
+	return stream, err
+}
+
+func (n *node) openMany(id peer.ID, count int) error {
+	streams := make([]network.Stream, count)
+	problems := make([]error, count)
+	var all sync.WaitGroup
+	for i := range count {
+		all.Go(func() { streams[i], problems[i] = n.openPing(id) })
+	}
+	all.Wait()
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	tell("streams %s %d", id, count)
+	for _, stream := range streams {
+		stream.Close()
+	}
+	return nil
+}
+
+func (n *node) halfClose(id peer.ID) error {
+	stream, err := n.host.NewStream(n.ctx, id, ping.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := stream.Write(make([]byte, 32)); err != nil {
+		return err
+	}
+	if err := stream.CloseWrite(); err != nil {
+		return err
+	}
+	count, err := io.Copy(io.Discard, stream)
+	if err == nil && count != 32 {
+		err = fmt.Errorf("%d bytes came back", count)
+	}
+	if err == nil {
+		tell("half-closed %s", id)
+	}
+	return err
+}
+
+func (n *node) reset(id peer.ID) error {
+	stream, err := n.openPing(id)
+	if err == nil {
+		err = stream.Reset()
+	}
+	if err == nil {
+		tell("reset %s", id)
+	}
+	return err
+}
+
+// onStreams does it beside the commands that follow.
+func (n *node) onStreams(line, peerText string, do func(peer.ID) error) error {
+	id, err := peer.Decode(peerText)
+	if err != nil {
+		return err
+	}
+	go func() {
+		if err := do(id); err != nil {
+			tell("error %s: %s", line, strings.ReplaceAll(err.Error(), "\n", " "))
+		}
+	}()
+	return nil
+}
+
+// ---- Commands
+
 func (n *node) obey(line string) error {
 	verb, rest, _ := strings.Cut(line, " ")
 	first, text, _ := strings.Cut(rest, " ")
@@ -358,6 +538,24 @@ func (n *node) obey(line string) error {
 			return err
 		}
 		return n.publish(first, bytes.Repeat([]byte("x"), size))
+	case "listen":
+		return n.listen([]string{first})
+	case "perf":
+		var up, down uint64
+		if _, err := fmt.Sscan(text, &up, &down); err != nil {
+			return err
+		}
+		return n.onStreams(line, first, func(id peer.ID) error { return n.perf(id, up, down) })
+	case "streams":
+		count, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		return n.onStreams(line, first, func(id peer.ID) error { return n.openMany(id, count) })
+	case "half-close":
+		return n.onStreams(line, first, n.halfClose)
+	case "reset":
+		return n.onStreams(line, first, n.reset)
 	}
 	return fmt.Errorf("no command %s", verb)
 }

@@ -3,16 +3,18 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use futures::StreamExt;
+use futures::future::try_join_all;
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, ValidationMode};
 use libp2p::identity::{Keypair, ecdsa, secp256k1};
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use libp2p_stream::Control;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -20,6 +22,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 const RSA_KEY: &[u8] = include_bytes!("../rsa-2048.pk8");
 const MAX_MESSAGE: usize = 1 << 20;
 const MAX_SHOWN: usize = 256;
+const CHUNK: usize = 64 * 1024;
+const PING: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
+const PERF: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
 
 type Failure = Box<dyn Error>;
 
@@ -53,6 +58,7 @@ struct Behaviour {
     ping: ping::Behaviour,
     gossipsub: gossipsub::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
+    streams: libp2p_stream::Behaviour,
 }
 
 fn make_key(options: &Options) -> Result<Keypair, Failure> {
@@ -85,6 +91,7 @@ fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure
         ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(options.ping_interval))),
         gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config.build()?)?,
         mdns: mdns.into(),
+        streams: libp2p_stream::Behaviour::new(),
     })
 }
 
@@ -104,9 +111,121 @@ fn shown(data: &[u8]) -> String {
     format!("{}-bytes:{hash}", data.len())
 }
 
+// ---- Streams ------------------------------------------------------------------------------------
+
+async fn send(stream: &mut Stream, mut count: u64) -> Result<(), Failure> {
+    let chunk = vec![0; CHUNK];
+
+    while count > 0 {
+        let n = count.min(CHUNK as u64) as usize;
+        stream.write_all(&chunk[..n]).await?;
+        count -= n as u64;
+    }
+    Ok(())
+}
+
+async fn count_to_end(stream: &mut Stream) -> Result<u64, Failure> {
+    let mut chunk = vec![0; CHUNK];
+    let mut count = 0;
+
+    loop {
+        match stream.read(&mut chunk).await? {
+            0 => return Ok(count),
+            n => count += n as u64,
+        }
+    }
+}
+
+async fn answer_perf(mut stream: Stream) -> Result<(), Failure> {
+    let mut head = [0; 8];
+
+    stream.read_exact(&mut head).await?;
+    count_to_end(&mut stream).await?;
+    send(&mut stream, u64::from_be_bytes(head)).await?;
+    Ok(stream.close().await?)
+}
+
+async fn perf(mut control: Control, peer: PeerId, up: u64, down: u64) -> Result<String, Failure> {
+    let started = Instant::now();
+    let mut stream = control.open_stream(peer, PERF).await?;
+
+    stream.write_all(&down.to_be_bytes()).await?;
+    send(&mut stream, up).await?;
+    stream.close().await?;
+    match count_to_end(&mut stream).await? {
+        n if n == down => Ok(format!("perf {:.6}", started.elapsed().as_secs_f64())),
+        n => Err(format!("{n} bytes of {down}").into()),
+    }
+}
+
+/// A ping that is answered; the stream stays open.
+async fn open_ping(mut control: Control, peer: PeerId) -> Result<Stream, Failure> {
+    let mut stream = control.open_stream(peer, PING).await?;
+    let mut answer = [0; 32];
+
+    stream.write_all(&[0; 32]).await?;
+    stream.read_exact(&mut answer).await?;
+    Ok(stream)
+}
+
+async fn open_many(control: Control, peer: PeerId, count: usize) -> Result<String, Failure> {
+    let mut streams = try_join_all((0..count).map(|_| open_ping(control.clone(), peer))).await?;
+
+    for stream in &mut streams {
+        stream.close().await?;
+    }
+    Ok(format!("streams {peer} {count}"))
+}
+
+async fn half_close(mut control: Control, peer: PeerId) -> Result<String, Failure> {
+    let mut stream = control.open_stream(peer, PING).await?;
+
+    stream.write_all(&[0; 32]).await?;
+    stream.close().await?;
+    match count_to_end(&mut stream).await? {
+        32 => Ok(format!("half-closed {peer}")),
+        n => Err(format!("{n} bytes came back").into()),
+    }
+}
+
+/// A stream that is dropped before it is closed is reset.
+async fn reset(control: Control, peer: PeerId) -> Result<String, Failure> {
+    open_ping(control, peer).await?;
+    Ok(format!("reset {peer}"))
+}
+
+/// Tells how it ended, whenever it does.
+fn start(line: &str, task: impl Future<Output = Result<String, Failure>> + 'static) {
+    let line = line.to_owned();
+
+    tokio::task::spawn_local(async move {
+        match task.await {
+            Ok(event) => println!("{event}"),
+            Err(error) => println!("error {line}: {error}"),
+        }
+    });
+}
+
+fn serve_perf(mut control: Control) -> Result<(), Failure> {
+    let mut incoming = control.accept(PERF)?;
+
+    tokio::task::spawn_local(async move {
+        while let Some((_, stream)) = incoming.next().await {
+            tokio::task::spawn_local(async move {
+                // Who asked hears of a failure: the stream is reset.
+                let _ = answer_perf(stream).await;
+            });
+        }
+    });
+    Ok(())
+}
+
+// ---- Commands and events ------------------------------------------------------------------------
+
 fn obey(swarm: &mut Swarm<Behaviour>, line: &str) -> Result<(), Failure> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let control = swarm.behaviour().streams.new_control();
 
     match verb {
         "dial" => swarm.dial(first.parse::<Multiaddr>()?)?,
@@ -121,6 +240,16 @@ fn obey(swarm: &mut Swarm<Behaviour>, line: &str) -> Result<(), Failure> {
         }
         "publish" => publish(swarm, first, text.into())?,
         "publish-size" => publish(swarm, first, vec![b'x'; text.parse()?])?,
+        "listen" => {
+            swarm.listen_on(first.parse()?)?;
+        }
+        "perf" => {
+            let (up, down) = text.split_once(' ').ok_or("perf PEER UP DOWN")?;
+            start(line, perf(control, first.parse()?, up.parse()?, down.parse()?));
+        }
+        "streams" => start(line, open_many(control, first.parse()?, text.parse()?)),
+        "half-close" => start(line, half_close(control, first.parse()?)),
+        "reset" => start(line, reset(control, first.parse()?)),
         _ => return Err(format!("no command {verb}").into()),
     }
     Ok(())
@@ -157,12 +286,14 @@ fn tell(swarm: &mut Swarm<Behaviour>, event: SwarmEvent<BehaviourEvent>) {
         SwarmEvent::IncomingConnectionError { error, .. } => println!("error inbound: {error}"),
         SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
             let protocols: Vec<_> = info.protocols.iter().map(|protocol| protocol.to_string()).collect();
+            let addresses: Vec<_> = info.listen_addrs.iter().map(|address| address.to_string()).collect();
             println!(
                 "identified {peer_id} {} {} {}",
                 field(info.agent_version),
                 field(info.protocol_version),
                 field(protocols.join(","))
             );
+            println!("addresses {peer_id} {}", field(addresses.join(",")));
         }
         SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Error { peer_id, error, .. })) => {
             println!("error identify {peer_id}: {error}");
@@ -192,6 +323,10 @@ fn tell(swarm: &mut Swarm<Behaviour>, event: SwarmEvent<BehaviourEvent>) {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
+    tokio::task::LocalSet::new().run_until(run()).await
+}
+
+async fn run() -> Result<(), Failure> {
     let options = Options::parse();
     let key = make_key(&options)?;
     let behaviour = make_behaviour(&options, &key)?;
@@ -204,6 +339,7 @@ async fn main() -> Result<(), Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
 
     println!("peer-id {}", swarm.local_peer_id());
+    serve_perf(swarm.behaviour().streams.new_control())?;
     for address in &options.listen {
         swarm.listen_on(address.clone())?;
     }
