@@ -37,6 +37,9 @@ static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   core_fixture_init (&fixture->under_test);
+  /* So that these are not what bounds the rate of dials. */
+  fixture->under_test.settings.max_dials = 512;
+  fixture->under_test.settings.max_connections = 1024;
   fixture->key = avi_key_pair_generate ();
   core_fixture_start (&fixture->under_test);
 }
