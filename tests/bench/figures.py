@@ -96,7 +96,7 @@ def dial(bench, contender):
     if contender.name == 'bare':
         return contender.run('handshake', bench.scale.seconds / 2)
     results = {}
-    for node in {contender, contender.streams}:
+    for node in dict.fromkeys((contender, contender.streams)):
         with node.listening() as listener:
             results.update(node.run('dial', listener.address, bench.scale.dials))
     return results
