@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include "avi-device-private.h"
 #include "avi-peer-private.h"
 #include "avi-subscription-private.h"
@@ -10,13 +12,18 @@
 
 /* The source holds what was taken from the core and not told yet. Handlers may do anything: drop
  * the device (so it is looked up for each event), or iterate the context (so the next event is
- * always the first of this list, whoever asks). */
+ * always the first of this list, whoever asks).
+ *
+ * It has a flag of its own rather than a ready time: GLib wakes the context whenever that is set, also
+ * from a dispatch, and with the context's lock held, for which whoever is woken then has to wait. */
 typedef struct
 {
-  GSource   source;
-  AviCore  *core;
-  GWeakRef  device;
-  AviEvent *first;
+  GSource       source;
+  GMainContext *context; /* the device's, which outlives its wake function */
+  atomic_bool   pending; /* there are events here or in the core */
+  AviCore      *core;
+  GWeakRef      device;
+  AviEvent     *first;
 } AviDeviceSource;
 
 /* --- peers --- */
@@ -188,6 +195,27 @@ avi_device_source_tell_first (AviDeviceSource *self)
 }
 
 static gboolean
+avi_device_source_is_pending (GSource *source)
+{
+  return atomic_load_explicit (&((AviDeviceSource *) source)->pending, memory_order_acquire);
+}
+
+static gboolean
+avi_device_source_prepare (GSource *source,
+                           gint    *timeout)
+{
+  *timeout = -1;
+  return avi_device_source_is_pending (source);
+}
+
+static void
+avi_device_source_set_pending (AviDeviceSource *self,
+                               gboolean         pending)
+{
+  atomic_store_explicit (&self->pending, pending, memory_order_release);
+}
+
+static gboolean
 avi_device_source_dispatch (GSource     *source,
                             GSourceFunc  callback,
                             gpointer     user_data)
@@ -196,18 +224,18 @@ avi_device_source_dispatch (GSource     *source,
   gboolean took = self->first == NULL;
 
   /* Before anything is taken: a wake-up that comes from now on counts. */
-  g_source_set_ready_time (source, -1);
+  avi_device_source_set_pending (self, FALSE);
   if (took)
     self->first = avi_core_take_events (self->core);
   /* Without a take the core may hold events whose wake-up was just used up. And before anything is
    * told: a handler that iterates the context is told the next ones there. */
   if (!took || (self->first != NULL && self->first->next != NULL))
-    g_source_set_ready_time (source, 0);
+    avi_device_source_set_pending (self, TRUE);
   for (guint n = 0; n < BATCH && self->first != NULL; n++)
     if (!avi_device_source_tell_first (self))
       break;
   if (self->first != NULL)
-    g_source_set_ready_time (source, 0);
+    avi_device_source_set_pending (self, TRUE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -228,6 +256,8 @@ avi_device_source_finalize (GSource *source)
 }
 
 static GSourceFuncs avi_device_source_funcs = {
+  .prepare = avi_device_source_prepare,
+  .check = avi_device_source_is_pending,
   .dispatch = avi_device_source_dispatch,
   .finalize = avi_device_source_finalize,
 };
@@ -235,7 +265,10 @@ static GSourceFuncs avi_device_source_funcs = {
 void
 avi_device_source_wake (gpointer source)
 {
-  g_source_set_ready_time (source, 0);
+  AviDeviceSource *self = source;
+
+  avi_device_source_set_pending (self, TRUE);
+  g_main_context_wakeup (self->context);
 }
 
 GSource *
@@ -244,6 +277,8 @@ avi_device_source_new (AviDevice *device)
   GSource *source = g_source_new (&avi_device_source_funcs, sizeof (AviDeviceSource));
   AviDeviceSource *self = (AviDeviceSource *) source;
 
+  self->context = device->context;
+  atomic_init (&self->pending, FALSE);
   self->core = avi_core_ref (device->core);
   self->first = NULL;
   g_weak_ref_init (&self->device, device);

@@ -14,6 +14,7 @@ struct _AviPubsub
   AviEngine    *engine;
   AviGossipsub *router;
   GHashTable   *outputs; /* AviPeerId → AviPubsubOutput: our stream to each attached peer */
+  guint         n_held;  /* streams with an RPC that they did not take yet */
   GPtrArray    *waiters; /* of Waiter */
   GQueue        publishing; /* of AviCommand: published by the program, not with the router yet */
   gsize         n_unsent;   /* bytes of messages that the router has, and no stream */

@@ -52,6 +52,14 @@ avi_output_was_too_large (const Output *self)
   return self->large_end > 0 && self->n_bytes - self->large_end < MAX_UNREAD;
 }
 
+static GBytes *
+avi_output_steal_held (Output *self)
+{
+  if (self->held != NULL)
+    self->pubsub->n_held--;
+  return g_steal_pointer (&self->held);
+}
+
 void
 avi_pubsub_output_send (AviPubsubOutput *self,
                         GBytes          *rpc)
@@ -63,6 +71,7 @@ avi_pubsub_output_send (AviPubsubOutput *self,
     }
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
+  self->pubsub->n_held++;
   self->held_since = avi_loop_now (self->pubsub->engine->loop);
   self->given_up = FALSE;
   avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
@@ -72,7 +81,7 @@ static void
 avi_output_writable (AviStreamOwner *owner)
 {
   Output *self = (Output *) owner;
-  g_autoptr(GBytes) held = g_steal_pointer (&self->held);
+  g_autoptr(GBytes) held = avi_output_steal_held (self);
 
   if (held == NULL)
     return;
@@ -107,6 +116,7 @@ avi_output_gone (AviStreamOwner *owner,
 {
   Output *self = (Output *) owner;
   AviPubsub *pubsub = self->pubsub;
+  g_autoptr(GBytes) held = avi_output_steal_held (self);
 
   if (g_hash_table_lookup (pubsub->outputs, &self->peer) == self)
     {
@@ -117,7 +127,6 @@ avi_output_gone (AviStreamOwner *owner,
       if (owner->connection->state == AVI_CONNECTION_OPEN)
         avi_pubsub_renew (pubsub, owner->connection->entry, refused ? REFUSED : self->n_renewals);
     }
-  g_clear_pointer (&self->held, g_bytes_unref);
   g_free (self);
 }
 

@@ -128,6 +128,9 @@ avi_pubsub_check_room (AviPubsub *self)
   gpointer value;
 
   self->full_until = G_MININT64;
+  /* This is asked after every round of events, whatever they were about. */
+  if (self->n_held == 0)
+    return;
   g_hash_table_iter_init (&iter, self->outputs);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {

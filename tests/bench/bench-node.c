@@ -15,6 +15,14 @@
 #define WINDOW_BYTES    (2 << 20)    /* of these bytes the fewer */
 #define MANY            4096u        /* more peers than any measurement has */
 
+/* Where a node is to be found. */
+typedef enum
+{
+  NOWHERE, /* by its address only */
+  MACHINE,
+  LAN
+} Place;
+
 typedef struct
 {
   AviDevice       *device;
@@ -22,8 +30,8 @@ typedef struct
   guint64          n_received; /* by the listener: messages of "bulk" */
   guint64          n_answers;  /* by the asker: messages of "answer" */
   guint64          n_acked;    /* the most that an "ack" said */
-  gint64           connected;  /* when, in µs; 0: not yet */
-  gint64           identified;
+  gint64           connected;  /* when, in µs, a peer was told of; 0: not yet */
+  gint64           identified; /* when the dial was answered */
   GError          *error;
 } Node;
 
@@ -61,25 +69,17 @@ result (const char *name, double value)
 
 /* --- a node --- */
 
-/* Told of an unknown peer once it has proven its key and the muxer is agreed. */
-static void
-on_peer_discovered (AviDevice *device, AviPeer *peer, Node *self)
-{
-  if (self->connected == 0)
-    self->connected = g_get_monotonic_time ();
-}
-
 /* With its key made, which is no part of any measurement. */
 static void
-node_init (Node *self, gboolean local)
+node_init (Node *self, Place place)
 {
-  const char *const loopback[] = { "/ip4/127.0.0.1/tcp/0", NULL };
+  static const char *const loopback[] = { "/ip4/127.0.0.1/tcp/0", NULL };
   g_autoptr(AviIdentity) identity = avi_identity_generate ();
 
   self->device = avi_device_new ("bench");
-  g_object_set (self->device, "identity", identity, "listen-addresses", loopback, "enable-mdns", FALSE, "enable-local",
-                local, "max-peers", MANY, "max-connections", MANY, "max-connections-per-address", MANY, NULL);
-  g_signal_connect (self->device, "peer-discovered", G_CALLBACK (on_peer_discovered), self);
+  g_object_set (self->device, "identity", identity, "listen-addresses", place == LAN ? NULL : loopback, "enable-mdns",
+                place == LAN, "enable-local", place == MACHINE, "max-peers", MANY, "max-connections", MANY,
+                "max-connections-per-address", MANY, NULL);
 }
 
 static gboolean
@@ -142,13 +142,13 @@ hold (void)
 }
 
 static gboolean
-listen_and_answer (gboolean local, GError **error)
+listen_and_answer (Place place, GError **error)
 {
   g_auto(Node) node = { 0 };
   g_auto(GStrv) addresses = NULL;
   gint64 called;
 
-  node_init (&node, local);
+  node_init (&node, place);
   if (!node_subscribe (&node, 0, "question", G_CALLBACK (on_question), error)
       || !node_subscribe (&node, 1, "bulk", G_CALLBACK (on_bulk), error))
     return FALSE;
@@ -173,14 +173,10 @@ on_dialled (GObject *source, GAsyncResult *asynchronous, gpointer user_data)
   self->identified = g_get_monotonic_time ();
 }
 
-/* To an address without the peer's id, so that its discovery tells of the connection. */
 static gboolean
 node_dial (Node *self, const char *address, GError **error)
 {
-  const char *id = strstr (address, "/p2p/");
-  g_autofree char *bare = id != NULL ? g_strndup (address, id - address) : g_strdup (address);
-
-  avi_device_dial_async (self->device, bare, NULL, on_dialled, self);
+  avi_device_dial_async (self->device, address, NULL, on_dialled, self);
   while (self->identified == 0)
     g_main_context_iteration (NULL, TRUE);
   if (self->error == NULL)
@@ -231,7 +227,7 @@ node_greet (Node *self, guint attempt, GError **error)
 static gboolean
 node_meet (Node *self, const char *address, GError **error)
 {
-  node_init (self, FALSE);
+  node_init (self, NOWHERE);
   if (!node_subscribe (self, 0, "answer", G_CALLBACK (on_answer), error)
       || !node_subscribe (self, 1, "ack", G_CALLBACK (on_ack), error) || !avi_device_start (self->device, NULL, error)
       || !node_dial (self, address, error))
@@ -318,7 +314,7 @@ add_node (GPtrArray *nodes, GError **error)
   Node *node = g_new0 (Node, 1);
 
   g_ptr_array_add (nodes, node);
-  node_init (node, FALSE);
+  node_init (node, NOWHERE);
   return avi_device_start (node->device, NULL, error) ? node : NULL;
 }
 
@@ -335,35 +331,31 @@ node_warm_up (Node *self, Node *companion, GError **error)
   g_timeout_add (SETTLE, on_retry, &passed);
   while (!passed)
     g_main_context_iteration (NULL, TRUE);
-  self->connected = self->identified = 0;
+  self->identified = 0;
   return TRUE;
 }
 
 /* Each dial from a device of its own, since a device keeps one connection with a peer. */
 static gboolean
-measure_dials (const char *address, guint count, gboolean stay, GError **error)
+measure_dials (const char *address, guint count, GError **error)
 {
   g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func (node_free);
   Node *companion = add_node (nodes, error);
-  gint64 connected = 0, identified = 0;
+  gint64 took = 0;
 
   for (guint i = 0; i < count; i++)
     {
       Node *node = companion != NULL ? add_node (nodes, error) : NULL;
       gint64 called;
 
-      if (node == NULL || (!stay && !node_warm_up (node, companion, error)))
+      if (node == NULL || !node_warm_up (node, companion, error))
         return FALSE;
       called = g_get_monotonic_time ();
       if (!node_dial (node, address, error))
         return FALSE;
-      connected += node->connected - called;
-      identified += node->identified - called;
+      took += node->identified - called;
     }
-  result ("dial", count * (double) G_USEC_PER_SEC / connected);
-  result ("dial-identified", count * (double) G_USEC_PER_SEC / identified);
-  if (stay)
-    hold ();
+  result ("dial-identified", count * (double) G_USEC_PER_SEC / took);
   return TRUE;
 }
 
@@ -374,20 +366,28 @@ on_peer_connected (AviDevice *device, AviPeer *peer, Node *self)
 }
 
 static gboolean
-measure_discovery (GError **error)
+measure_discovery (Place place, GError **error)
 {
   g_auto(Node) node = { 0 };
   gint64 called;
 
-  node_init (&node, TRUE);
+  node_init (&node, place);
   g_signal_connect (node.device, "peer-connected", G_CALLBACK (on_peer_connected), &node);
   called = g_get_monotonic_time ();
   if (!avi_device_start (node.device, NULL, error))
     return FALSE;
   while (node.connected == 0)
     g_main_context_iteration (NULL, TRUE);
-  result ("discover-local", (node.connected - called) / 1000.0);
+  result ("discover", (node.connected - called) / 1000.0);
   return TRUE;
+}
+
+static Place
+place_of (const char *word)
+{
+  if (g_strcmp0 (word, "local") == 0)
+    return MACHINE;
+  return g_strcmp0 (word, "lan") == 0 ? LAN : NOWHERE;
 }
 
 static gboolean
@@ -396,13 +396,11 @@ obey (int n, char **words, GError **error)
   const char *verb = n > 0 ? words[0] : "";
 
   if (g_str_equal (verb, "listen"))
-    return listen_and_answer (n > 1 && g_str_equal (words[1], "local"), error);
-  if (g_str_equal (verb, "discover"))
-    return measure_discovery (error);
+    return listen_and_answer (place_of (words[1]), error);
+  if (g_str_equal (verb, "discover") && n == 2)
+    return measure_discovery (place_of (words[1]), error);
   if (g_str_equal (verb, "dial") && n == 3)
-    return measure_dials (words[1], (guint) g_ascii_strtoull (words[2], NULL, 10), FALSE, error);
-  if (g_str_equal (verb, "stay") && n == 3)
-    return measure_dials (words[1], (guint) g_ascii_strtoull (words[2], NULL, 10), TRUE, error);
+    return measure_dials (words[1], (guint) g_ascii_strtoull (words[2], NULL, 10), error);
   if (g_str_equal (verb, "latency") && n == 3)
     return measure_latency (words[1], g_ascii_strtod (words[2], NULL), error);
   if (g_str_equal (verb, "messages") && n == 4)

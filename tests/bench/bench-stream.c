@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/avi-crypto.h"
@@ -15,29 +16,29 @@
 #include "engine/avi-swarm.h"
 #include "perf.h"
 
-#define PATIENCE 60    /* seconds until what does not come to its end is ended by SIGALRM */
-#define MANY     4096u /* more peers than any measurement has */
-#define BYTES    64    /* of an echo */
+#define PATIENCE  60    /* seconds until what does not come to its end is ended by SIGALRM */
+#define MANY      4096u /* more peers than any measurement has */
+#define BYTES     64    /* of an echo */
+#define AT_A_TIME 32    /* dials of a crowd: fewer than any listener refuses */
 
 static const AviStreamHandler *const handlers[] = { &perf_handler, &echo_handler, NULL };
 
 typedef struct _Node Node;
 struct _Node
 {
-  AviCore    *core;
-  AviKeyPair *identity;
-  const char *address; /* of the other node */
-  AviPeerId   peer;
+  AviCore       *core;
+  AviKeyPair    *identity;
+  AviMultiaddr  *address; /* of the other node */
+  AviPeerId      peer;
 
   /* What is measured; in the engine's thread until `done` is answered. */
   AviCall       *done;
   AviConnection *connection;
-  gint64         began;
-  gint64         budget; /* µs */
+  gint64         began;   /* ns */
+  gint64         budget;  /* ns */
   guint          count;
-  guint          n;
   guint64        up, down;
-  GArray        *times;  /* of gint64, µs */
+  GArray        *times;   /* of gint64, ns */
   void         (*measure) (Node *self);
 };
 
@@ -52,6 +53,16 @@ fail (const char *what)
 {
   g_printerr ("%s\n", what);
   exit (1);
+}
+
+/* GLib's microseconds are too coarse for an echo. */
+static gint64
+now_ns (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
 }
 
 /* --- a node --- */
@@ -89,16 +100,41 @@ node_start (Node *self, gboolean listens)
 }
 
 static void
+node_clear (Node *self)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  avi_core_stop (self->core, call);
+  avi_call_wait (call);
+  avi_core_unref (self->core);
+  avi_key_pair_unref (self->identity);
+  g_array_unref (self->times);
+  g_clear_pointer (&self->address, avi_multiaddr_unref);
+  g_clear_pointer (&self->done, avi_call_unref);
+}
+
+/* Until there is input, or its end. */
+static void
+hold (void)
+{
+  char byte;
+
+  alarm (0);
+  if (read (STDIN_FILENO, &byte, 1) < 0)
+    fail ("no input");
+}
+
+static void
 listen_and_answer (void)
 {
   Node node = { 0 };
-  char byte;
+  g_auto(GStrv) addresses = NULL;
 
   node_start (&node, TRUE);
-  g_print ("listening %s\n", avi_core_dup_addresses (node.core)[0]);
-  alarm (0);
-  while (read (STDIN_FILENO, &byte, 1) > 0)
-    ;
+  addresses = avi_core_dup_addresses (node.core);
+  g_print ("listening %s\n", addresses[0]);
+  hold ();
+  node_clear (&node);
 }
 
 /* --- in the engine's thread --- */
@@ -112,7 +148,7 @@ node_done (Node *self)
 static void
 node_note (Node *self)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = now_ns ();
   gint64 took = now - self->began;
 
   g_array_append_val (self->times, took);
@@ -133,9 +169,9 @@ on_perf (gboolean success, gpointer user_data)
 }
 
 static void
-measure_perf (Node *self)
+run_perf (Node *self)
 {
-  self->began = g_get_monotonic_time ();
+  self->began = now_ns ();
   perf_start (self->connection, self->up, self->down, on_perf, self);
 }
 
@@ -190,16 +226,16 @@ static void
 asker_gone (AviStreamOwner *owner, gboolean refused)
 {
   Asker *self = (Asker *) owner;
-  Node *node = self->node;
 
-  if (!self->for_one)
-    return;
-  if (self->heard != 1)
-    fail ("no echo");
-  if (asker_may_go_on (self))
-    open_asker (node, TRUE);
-  else
-    node_done (node);
+  if (self->for_one)
+    {
+      if (self->heard != 1)
+        fail ("no echo");
+      if (asker_may_go_on (self))
+        open_asker (self->node, TRUE);
+      else
+        node_done (self->node);
+    }
   g_free (self);
 }
 
@@ -224,16 +260,16 @@ open_asker (Node *node, gboolean for_one)
 }
 
 static void
-measure_echo (Node *self)
+run_echo (Node *self)
 {
-  self->began = g_get_monotonic_time ();
+  self->began = now_ns ();
   open_asker (self, FALSE);
 }
 
 static void
-measure_open (Node *self)
+run_open (Node *self)
 {
-  self->began = g_get_monotonic_time ();
+  self->began = now_ns ();
   open_asker (self, TRUE);
 }
 
@@ -250,25 +286,42 @@ on_dialled (gpointer user_data, AviDial *dial, AviConnection *connection, const 
     fail (error->message);
   node_note (self);
   avi_connection_close (connection, NULL);
-  if (++self->n < self->count)
+  if (self->times->len < self->count)
     avi_core_run (self->core, dial_again, self);
   else
-    avi_core_answer (self->core, self->done, 0, NULL, NULL);
+    node_done (self);
 }
 
 static void
 dial_again (AviEngine *engine, gpointer user_data)
 {
   Node *self = user_data;
-  g_autoptr(AviMultiaddr) address = avi_multiaddr_parse (self->address, NULL);
   g_autoptr(GPtrArray) addresses = g_ptr_array_new ();
 
-  g_ptr_array_add (addresses, address);
-  self->began = g_get_monotonic_time ();
+  g_ptr_array_add (addresses, self->address);
+  self->began = now_ns ();
   avi_dial_new (engine, &self->peer, addresses, on_dialled, NULL, self);
 }
 
 /* --- the one that measures --- */
+
+static void
+node_prepare (Node *self, const char *address)
+{
+  self->address = avi_multiaddr_parse (address, NULL);
+  if (self->address == NULL || !avi_multiaddr_get_peer (self->address, &self->peer))
+    fail ("an address with /p2p/ is needed");
+  self->done = avi_call_new (NULL);
+  node_start (self, FALSE);
+}
+
+static void
+wait_for_dial (AviCall *call)
+{
+  avi_call_wait (call);
+  if (!avi_call_get_result (call, NULL, NULL, NULL))
+    fail ("cannot connect");
+}
 
 static void
 begin (AviEngine *engine, gpointer user_data)
@@ -280,27 +333,18 @@ begin (AviEngine *engine, gpointer user_data)
   self->measure (self);
 }
 
+/* On a connection that is there and identified. */
 static void
-node_prepare (Node *self, const char *address)
-{
-  g_autoptr(AviMultiaddr) parsed = avi_multiaddr_parse (address, NULL);
-
-  if (parsed == NULL || !avi_multiaddr_get_peer (parsed, &self->peer))
-    fail ("an address with /p2p/ is needed");
-  self->address = address;
-  self->done = avi_call_new (NULL);
-  node_start (self, FALSE);
-}
-
-static void
-node_connect (Node *self)
+node_run (Node *self, const char *address, void (*measure) (Node *self))
 {
   g_autoptr(AviCall) call = avi_call_new (NULL);
 
-  avi_core_dial (self->core, self->address, call);
-  avi_call_wait (call);
-  if (!avi_call_get_result (call, NULL, NULL, NULL))
-    fail ("cannot connect");
+  node_prepare (self, address);
+  avi_core_dial (self->core, address, call);
+  wait_for_dial (call);
+  self->measure = measure;
+  avi_core_run (self->core, begin, self);
+  avi_call_wait (self->done);
 }
 
 static int
@@ -312,13 +356,15 @@ compare_times (gconstpointer a, gconstpointer b)
   return (one > two) - (one < two);
 }
 
+/* In µs */
 static double
 node_median (Node *self)
 {
   g_array_sort (self->times, compare_times);
-  return g_array_index (self->times, gint64, self->times->len / 2);
+  return g_array_index (self->times, gint64, self->times->len / 2) / 1e3;
 }
 
+/* Of all together, in seconds */
 static double
 node_sum (Node *self)
 {
@@ -326,67 +372,114 @@ node_sum (Node *self)
 
   for (guint i = 0; i < self->times->len; i++)
     sum += g_array_index (self->times, gint64, i);
-  return sum;
+  return sum / 1e9;
 }
 
 static void
-node_run (Node *self, const char *address, void (*measure) (Node *self))
+measure_up (const char *address, double bytes)
 {
-  node_prepare (self, address);
-  node_connect (self);
-  self->measure = measure;
-  avi_core_run (self->core, begin, self);
-  avi_call_wait (self->done);
+  Node node = { .up = (guint64) bytes };
+
+  node_run (&node, address, run_perf);
+  result ("stream-up", bytes * 8 / 1e9 / node_sum (&node));
+  node_clear (&node);
 }
 
-static gboolean
-obey (int n, char **words)
+static void
+measure_down (const char *address, double bytes)
 {
-  const char *verb = n > 0 ? words[0] : "";
-  double amount = n > 2 ? g_ascii_strtod (words[2], NULL) : 0;
-  Node node = { .budget = (gint64) (amount * 1e6), .count = (guint) amount };
+  Node node = { .down = (guint64) bytes };
 
-  if (g_str_equal (verb, "listen"))
+  node_run (&node, address, run_perf);
+  result ("stream-down", bytes * 8 / 1e9 / node_sum (&node));
+  node_clear (&node);
+}
+
+static void
+measure_echo (const char *address, double seconds)
+{
+  Node node = { .budget = (gint64) (seconds * 1e9) };
+
+  node_run (&node, address, run_echo);
+  result ("echo", node_median (&node));
+  node_clear (&node);
+}
+
+static void
+measure_open (const char *address, double seconds)
+{
+  Node node = { .budget = (gint64) (seconds * 1e9) };
+
+  node_run (&node, address, run_open);
+  result ("open", node.times->len / node_sum (&node));
+  node_clear (&node);
+}
+
+static void
+measure_dial (const char *address, double count)
+{
+  Node node = { .count = (guint) count };
+
+  node_prepare (&node, address);
+  avi_core_run (node.core, dial_again, &node);
+  avi_call_wait (node.done);
+  result ("dial", node.times->len / node_sum (&node));
+  node_clear (&node);
+}
+
+/* Each connection is of a node of its own: one that has many with the same peer would not be believed. */
+static void
+measure_crowd (const char *address, double count)
+{
+  guint n = (guint) count;
+  g_autofree Node *nodes = g_new0 (Node, n);
+  g_autoptr(GPtrArray) calls = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_call_unref);
+  gint64 began;
+
+  for (guint i = 0; i < n; i++)
+    node_start (&nodes[i], FALSE);
+  began = now_ns ();
+  for (guint i = 0; i < n + AT_A_TIME; i++)
     {
-      listen_and_answer ();
-      return TRUE;
+      if (i >= AT_A_TIME)
+        wait_for_dial (g_ptr_array_index (calls, i - AT_A_TIME));
+      if (i < n)
+        {
+          g_ptr_array_add (calls, avi_call_new (NULL));
+          avi_core_dial (nodes[i].core, address, g_ptr_array_index (calls, i));
+        }
     }
-  if (n != 3)
-    return FALSE;
-  if (g_str_equal (verb, "up") || g_str_equal (verb, "down"))
-    {
-      *(g_str_equal (verb, "up") ? &node.up : &node.down) = (guint64) amount;
-      node_run (&node, words[1], measure_perf);
-      result (g_str_equal (verb, "up") ? "stream-up" : "stream-down", amount * 8 / 1000 / node_sum (&node));
-    }
-  else if (g_str_equal (verb, "echo"))
-    {
-      node_run (&node, words[1], measure_echo);
-      result ("echo", node_median (&node));
-    }
-  else if (g_str_equal (verb, "open"))
-    {
-      node_run (&node, words[1], measure_open);
-      result ("open", node.times->len * 1e6 / node_sum (&node));
-    }
-  else if (g_str_equal (verb, "dial"))
-    {
-      node_prepare (&node, words[1]);
-      avi_core_run (node.core, dial_again, &node);
-      avi_call_wait (node.done);
-      result ("dial", node.count * 1e6 / node_sum (&node));
-    }
-  else
-    return FALSE;
-  return TRUE;
+  result ("crowd", (now_ns () - began) / 1e9);
+  hold ();
+  for (guint i = 0; i < n; i++)
+    node_clear (&nodes[i]);
 }
 
 int
 main (int argc, char **argv)
 {
+  static const struct
+  {
+    const char *name;
+    void      (*measure) (const char *address, double amount);
+  } verbs[] = {
+    { "up", measure_up },     { "down", measure_down }, { "echo", measure_echo },
+    { "open", measure_open }, { "dial", measure_dial }, { "crowd", measure_crowd },
+  };
+  double amount = argc == 4 ? g_ascii_strtod (argv[3], NULL) : 0;
+
   alarm (PATIENCE);
-  if (obey (argc - 1, argv + 1))
-    return 0;
+  if (argc == 2 && g_str_equal (argv[1], "listen"))
+    {
+      listen_and_answer ();
+      return 0;
+    }
+  for (guint i = 0; amount > 0 && i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (argv[1], verbs[i].name))
+      {
+        verbs[i].measure (argv[2], amount);
+        return 0;
+      }
   g_printerr ("see peers/README.md\n");
   return 1;
 }

@@ -22,6 +22,10 @@ class Failed(Exception):
     """A program that did not do what it was asked."""
 
 
+class Unavailable(Exception):
+    """What cannot be measured here; its text says why."""
+
+
 class Peer(peers.ForeignPeer):
     """A program beside this file, built into the same cache as those of the interoperability tests."""
 
@@ -94,9 +98,11 @@ def running(command, environment=None):
 
 
 class Contender:
-    def __init__(self, name, program):
+    def __init__(self, name, program, stream_program=None):
         self.name = name
         self.program = program
+        # The node for what is measured on streams: another program of ours, the same of a peer.
+        self.streams = Contender(name, stream_program) if stream_program else self
 
     def run(self, *words, environment=None):
         """Runs it to its end; returns its results."""
@@ -112,6 +118,14 @@ class Contender:
                 raise Failed(f'{self.name} does not listen')
             process.address = words[1]
             yield process
+
+
+def discover_on_lan(listener, finder, settle):
+    """The results of one node that finds the other by mDNS, in namespaces of their own."""
+    with running([sys.executable, HERE / 'lan.py', settle, listener, finder]) as process:
+        if words := process.read():
+            raise Unavailable(' '.join(words[1:]))
+        return process.finish()
 
 
 def build_peers():

@@ -18,16 +18,18 @@ class Scale:
     """How much of everything."""
     runs: int = 5
     seconds: float = 2.0            # of each throughput or latency
+    stream_bytes: int = 1 << 30
     dials: int = 100
     connections: int = 500          # for connection-memory
+    thousand: int = 1000
     idle_connections: int = 100
     settle: float = 2.0             # seconds until a node counts as idle
     idle: float = 5.0               # seconds for which an idle node is watched
     idle_connected: float = 15.0    # a whole interval of ping, else the window decides
 
 
-SMOKE = Scale(runs=1, seconds=0.05, dials=3, connections=3, idle_connections=3, settle=0.1, idle=0.1,
-              idle_connected=0.1)
+SMOKE = Scale(runs=1, seconds=0.05, stream_bytes=1 << 20, dials=3, connections=3, thousand=3, idle_connections=3,
+              settle=0.1, idle=0.1, idle_connected=0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,33 +57,79 @@ class Bench:
 
     @contextlib.contextmanager
     def crowd(self, listener, n):
-        """Holds that many connections to the listener, each of a device of ours."""
-        with contenders.running([self.programs / 'bench-node', 'stay', listener.address, n]) as process:
-            process.read_result('dial-identified')
-            yield
+        """Holds that many connections to the listener, each of a node of ours; one process has them all."""
+        with contenders.running([self.programs / 'bench-stream', 'crowd', listener.address, n]) as process:
+            process.read_result('crowd')
+            yield process
+
+    def attempt(self, measurement, contender):
+        """The values, or what was in the way."""
+        try:
+            return measurement.measure(self, contender)
+        except (contenders.Failed, contenders.Unavailable) as problem:
+            return problem
 
     def run(self, measurement, told):
-        """{figure's name: {contender's name: its values}}, the contenders taking turns."""
-        runs = {figure.name: {} for figure in measurement.figures}
+        """{figure's name: {contender's name: its values}}, and {contender's name: what was in the way}, the
+        contenders taking turns; one that failed has no more of them."""
+        runs, problems = {figure.name: {} for figure in measurement.figures}, {}
         chosen = [self.contenders[name] for name in measurement.contenders if name in self.contenders]
         for _ in range(self.scale.runs):
+            turn = [contender for contender in chosen if contender.name not in problems]
             with concurrent.futures.ThreadPoolExecutor(len(chosen) if measurement.together else 1) as pool:
-                all_values = list(pool.map(lambda contender: measurement.measure(self, contender), chosen))
-            for contender, values in zip(chosen, all_values):
+                all_values = list(pool.map(lambda contender: self.attempt(measurement, contender), turn))
+            for contender, values in zip(turn, all_values):
+                if isinstance(values, Exception):
+                    problems[contender.name] = values
+                    continue
                 told(contender.name, values)
                 for name, value in values.items():
                     if name in runs:
                         runs[name].setdefault(contender.name, []).append(value)
-        return runs
+        return runs, problems
 
 
 # ---- Between two processes
 
 def dial(bench, contender):
+    """A peer's one program says both; of ours each says one."""
     if contender.name == 'bare':
         return contender.run('handshake', bench.scale.seconds / 2)
-    with contender.listening() as listener:
-        return contender.run('dial', listener.address, bench.scale.dials)
+    results = {}
+    for node in dict.fromkeys((contender, contender.streams)):
+        with node.listening() as listener:
+            results.update(node.run('dial', listener.address, bench.scale.dials))
+    return results
+
+
+def stream(bench, contender):
+    if contender.name == 'bare':
+        rate = contender.run('stream', bench.scale.seconds / 2)['stream']
+        return {'stream-up': rate, 'stream-down': rate}
+    results = {}
+    for direction in ('up', 'down'):
+        with contender.streams.listening() as listener:
+            results.update(contender.streams.run(direction, listener.address, bench.scale.stream_bytes))
+    return results
+
+
+def echo(bench, contender):
+    if contender.name == 'bare':
+        return contender.run('tcp-echo', bench.scale.seconds / 2)
+    with contender.streams.listening() as listener:
+        return contender.streams.run('echo', listener.address, bench.scale.seconds / 2)
+
+
+def open_streams(bench, contender):
+    with contender.streams.listening() as listener:
+        return contender.streams.run('open', listener.address, bench.scale.seconds / 2)
+
+
+def thousand(bench, contender):
+    """Who connects is the same for all; who asks for the echo is one more of the contender's own."""
+    with contender.streams.listening() as listener, bench.crowd(listener, bench.scale.thousand) as crowd:
+        took = contender.streams.run('echo', listener.address, bench.scale.seconds / 2)['echo']
+        return {'thousand': crowd.results['crowd'], 'thousand-echo': took}
 
 
 def publish_latency(bench, contender):
@@ -117,7 +165,21 @@ def discover_local(bench, contender):
     with tempfile.TemporaryDirectory(prefix='avi-bench-') as folder:
         environment = {'XDG_RUNTIME_DIR': folder}
         with contender.listening('local', environment=environment):
-            return contender.run('discover', environment=environment)
+            return {'discover-local': contender.run('discover', 'local', environment=environment)['discover']}
+
+
+def discover_lan(bench, contender):
+    results = contenders.discover_on_lan(contender.program, contender.program, bench.scale.settle)
+    return {'discover-lan': results['discover']}
+
+
+def discover_lan_rust(bench, contender):
+    """Our own, of a node of another implementation."""
+    rust = bench.contenders.get('rust')
+    if rust is None:
+        raise contenders.Unavailable('there is no node of rust')
+    results = contenders.discover_on_lan(rust.program, contender.program, bench.scale.settle)
+    return {'discover-lan-rust': results['discover']}
 
 
 def seal(bench, contender):
@@ -142,7 +204,6 @@ def node_memory(bench, contender):
 
 
 def connection_memory(bench, contender):
-    """Who connects is the same for all: devices of ours, all in one process."""
     n = bench.scale.connections
     with contender.listening() as node:
         time.sleep(bench.scale.settle)
@@ -191,12 +252,19 @@ def idle_connected(bench, contender):
 ALL = ('avi', 'rust', 'go')
 
 MEASUREMENTS = (
+    Measurement(stream, (*ALL, 'bare'), (Figure('stream-up', 'Gbit/s', 'higher'),
+                                         Figure('stream-down', 'Gbit/s', 'higher'))),
+    Measurement(echo, (*ALL, 'bare'), (Figure('echo', 'µs', 'lower'),)),
+    Measurement(open_streams, ALL, (Figure('open', '/s', 'higher'),)),
     Measurement(dial, (*ALL, 'bare'), (Figure('dial', '/s', 'higher'), Figure('dial-identified', '/s', 'higher'))),
+    Measurement(thousand, ALL, (Figure('thousand', 's', 'lower'), Figure('thousand-echo', 'µs', 'lower'))),
     Measurement(messages, ALL, (Figure('messages', '/s', 'higher'), Figure('messages-cpu', 'µs', 'lower'))),
     Measurement(large_messages, ALL, (Figure('messages-64k', 'Gbit/s', 'higher'),)),
     Measurement(publish_latency, (*ALL, 'bare'), (Figure('publish-latency', 'µs', 'lower'),)),
     Measurement(start, ALL, (Figure('start', 'ms', 'lower'),)),
     Measurement(discover_local, ('avi',), (Figure('discover-local', 'ms', 'lower'),)),
+    Measurement(discover_lan, ('avi',), (Figure('discover-lan', 'ms', 'lower'),)),
+    Measurement(discover_lan_rust, ('avi',), (Figure('discover-lan-rust', 'ms', 'lower'),)),
     Measurement(node_memory, ALL, (Figure('node-memory', 'MiB', 'lower'), Figure('node-resident', 'MiB', 'lower')),
                 together=True),
     Measurement(connection_memory, ALL, (Figure('connection-memory', 'KiB', 'lower'),)),

@@ -14,6 +14,14 @@ closed_port (void)
 
 /* --- dial --- */
 
+static gboolean
+has_name (AviPeer *peer, const char *name)
+{
+  g_autofree char *now = avi_peer_dup_name (peer);
+
+  return g_strcmp0 (now, name) == 0;
+}
+
 static void
 test_dial (void)
 {
@@ -27,7 +35,6 @@ test_dial (void)
   g_autoptr(GDateTime) since = NULL;
   g_auto(GStrv) addresses = NULL;
   g_auto(GStrv) protocols = NULL;
-  g_autofree char *name = NULL;
   g_auto(Outcome) outcome = { NULL };
 
   /* What the peer tells is current, though the context was not iterated. */
@@ -52,12 +59,7 @@ test_dial (void)
   g_assert_true (by_id == peer);
 
   /* Identify comes after. */
-  while (name == NULL || !g_str_equal (name, "bedroom"))
-    {
-      g_main_context_iteration (NULL, TRUE);
-      g_free (name);
-      name = avi_peer_dup_name (peer);
-    }
+  wait_until (has_name (peer, "bedroom"));
   protocols = avi_peer_dup_protocols (peer);
   g_assert_true (g_strv_contains ((const char *const *) protocols, "/ipfs/id/1.0.0"));
 }

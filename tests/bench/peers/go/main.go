@@ -135,6 +135,7 @@ func listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	answerStreams(n.host)
 	if err := n.host.Network().Listen(multiaddr.StringCast("/ip4/127.0.0.1/tcp/0")); err != nil {
 		return err
 	}
@@ -189,11 +190,7 @@ func (n *node) meet(address string) (answers, acks *pubsub.Subscription, err err
 	if acks, err = n.subscribe("ack"); err != nil {
 		return
 	}
-	info, err := peer.AddrInfoFromString(address)
-	if err != nil {
-		return
-	}
-	if err = n.host.Connect(n.ctx, *info); err != nil {
+	if _, err = n.connect(address); err != nil {
 		return
 	}
 	for attempt := range attempts {
@@ -322,6 +319,14 @@ func obey(words []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	switch {
+	case len(words) == 3 && words[0] == "up":
+		return measurePerf(ctx, "stream-up", words[1], int64(numbers[0]), 0)
+	case len(words) == 3 && words[0] == "down":
+		return measurePerf(ctx, "stream-down", words[1], 0, int64(numbers[0]))
+	case len(words) == 3 && words[0] == "echo":
+		return measureEcho(ctx, words[1], seconds(numbers[0]))
+	case len(words) == 3 && words[0] == "open":
+		return measureOpen(ctx, words[1], seconds(numbers[0]))
 	case len(words) == 3 && words[0] == "dial":
 		return dial(ctx, words[1], int(numbers[0]))
 	case len(words) == 3 && words[0] == "latency":

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A rust-libp2p node to be measured: see ../../README.md for what it is asked and answers.
 
+mod streams;
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -8,8 +10,9 @@ use futures::StreamExt;
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
@@ -27,6 +30,15 @@ struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     gossipsub: gossipsub::Behaviour,
+    streams: libp2p_stream::Behaviour,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+/// Where a node is to be found: by its address on this machine, or by mDNS on the LAN.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Loopback,
+    Lan,
 }
 
 /// How many messages of that size may be under way.
@@ -34,12 +46,18 @@ fn window(size: usize) -> usize {
     WINDOW_MESSAGES.min(WINDOW_BYTES / size.max(1)).max(1)
 }
 
-fn make_node(key: Keypair) -> Result<Node, Failure> {
+fn make_node(key: Keypair, place: Place) -> Result<Node, Failure> {
     let config = gossipsub::ConfigBuilder::default().max_transmit_size(MAX_MESSAGE + 4096).build()?;
+    let mdns = match place {
+        Place::Loopback => None,
+        Place::Lan => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), key.public().to_peer_id())?),
+    };
     let behaviour = Behaviour {
         identify: identify::Behaviour::new(identify::Config::new("/avi-bench/1.0.0".into(), key.public())),
         ping: ping::Behaviour::new(ping::Config::new()),
         gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config)?,
+        streams: libp2p_stream::Behaviour::new(),
+        mdns: mdns.into(),
     };
 
     Ok(SwarmBuilder::with_existing_identity(key)
@@ -77,14 +95,19 @@ async fn next_message(node: &mut Node) -> gossipsub::Message {
 
 // ---- The one that is measured against
 
-async fn listen() -> Result<(), Failure> {
+async fn listen(place: Place) -> Result<(), Failure> {
+    let address = match place {
+        Place::Loopback => "/ip4/127.0.0.1/tcp/0",
+        Place::Lan => "/ip4/0.0.0.0/tcp/0",
+    };
     let key = Keypair::generate_ed25519();
     let called = Instant::now();
-    let mut node = make_node(key)?;
+    let mut node = make_node(key, place)?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut received = 0;
 
-    node.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+    streams::answer(node.behaviour().streams.new_control())?;
+    node.listen_on(address.parse()?)?;
     subscribe(&mut node, "question")?;
     subscribe(&mut node, "bulk")?;
     loop {
@@ -120,7 +143,7 @@ fn answer(node: &mut Node, message: gossipsub::Message, received: &mut usize) ->
 
 /// Connects, and returns when each is known to hear the other.
 async fn meet(address: &Multiaddr) -> Result<Node, Failure> {
-    let mut node = make_node(Keypair::generate_ed25519())?;
+    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback)?;
 
     subscribe(&mut node, "answer")?;
     subscribe(&mut node, "ack")?;
@@ -171,13 +194,17 @@ async fn messages(address: &Multiaddr, size: usize, duration: Duration) -> Resul
     Ok(())
 }
 
+fn peer_of(address: &Multiaddr) -> Result<PeerId, Failure> {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => Ok(peer),
+        _ => Err("an address with /p2p/ is needed".into()),
+    }
+}
+
 async fn dial(address: &Multiaddr, count: u32) -> Result<(), Failure> {
-    let mut node = make_node(Keypair::generate_ed25519())?;
+    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback)?;
     let (mut connected, mut identified) = (Duration::ZERO, Duration::ZERO);
-    let peer = match address.iter().last() {
-        Some(Protocol::P2p(peer)) => peer,
-        _ => return Err("an address with /p2p/ is needed".into()),
-    };
+    let peer = peer_of(address)?;
 
     for _ in 0..count {
         let called = Instant::now();
@@ -211,17 +238,26 @@ async fn dial_once(
     }
 }
 
+fn seconds_of(word: &str) -> Result<Duration, Failure> {
+    Ok(Duration::try_from_secs_f64(word.parse()?)?)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
 
     match words[..] {
-        ["listen"] => listen().await,
+        ["listen"] => listen(Place::Loopback).await,
+        ["listen", "lan"] => listen(Place::Lan).await,
+        ["up", address, bytes] => streams::up(&address.parse()?, bytes.parse()?).await,
+        ["down", address, bytes] => streams::down(&address.parse()?, bytes.parse()?).await,
+        ["echo", address, seconds] => streams::echo(&address.parse()?, seconds_of(seconds)?).await,
+        ["open", address, seconds] => streams::open(&address.parse()?, seconds_of(seconds)?).await,
         ["dial", address, count] => dial(&address.parse()?, count.parse()?).await,
-        ["latency", address, seconds] => latency(&address.parse()?, Duration::from_secs_f64(seconds.parse()?)).await,
+        ["latency", address, seconds] => latency(&address.parse()?, seconds_of(seconds)?).await,
         ["messages", address, size, seconds] => {
-            messages(&address.parse()?, size.parse()?, Duration::from_secs_f64(seconds.parse()?)).await
+            messages(&address.parse()?, size.parse()?, seconds_of(seconds)?).await
         }
         _ => Err("see peers/README.md".into()),
     }
