@@ -45,6 +45,7 @@ avi_connection_new (AviEngine       *engine,
       .ping_timeout = KEEP_ALIVE_TIMEOUT,
     },
     .random = engine->random,
+    .tap = engine->capture != NULL ? &engine->tap : NULL,
   };
 
   self->engine = engine;
@@ -81,6 +82,38 @@ avi_connection_note_local (AviConnection *self)
 
   if (getsockname (self->watch.fd, (struct sockaddr *) &storage, &len) == 0)
     self->local = avi_multiaddr_from_sockaddr ((struct sockaddr *) &storage);
+}
+
+/* It is connected: what it carries is to be read in the capture. */
+static void
+avi_connection_begin_capture (AviConnection *self)
+{
+  struct sockaddr_storage local = { 0 }, remote = { 0 };
+  g_autofree char *us = NULL;
+  socklen_t len;
+
+  if (self->engine->capture == NULL)
+    return;
+  us = avi_peer_id_to_string (&self->engine->self_id);
+  if (self->local != NULL)
+    avi_multiaddr_to_sockaddr (self->local, &local, &len);
+  avi_multiaddr_to_sockaddr (self->remote, &remote, &len);
+  self->flow = avi_capture_flow_new (self->engine->capture, (struct sockaddr *) &local, (struct sockaddr *) &remote,
+                                     !self->inbound, us);
+}
+
+static void
+avi_connection_capture (AviConnection *self)
+{
+  if (self->flow != NULL)
+    avi_capture_flow_take (self->flow, &self->engine->tap);
+}
+
+static void
+avi_connection_end_capture (AviConnection *self)
+{
+  if (self->flow != NULL)
+    avi_capture_flow_end (g_steal_pointer (&self->flow), self->closed_by_peer, self->why_closed);
 }
 
 void
@@ -183,6 +216,7 @@ avi_connection_accept (AviEngine                     *engine,
     }
   g_queue_push_tail_link (&engine->connections, &self->all_link);
   avi_connection_note_local (self);
+  avi_connection_begin_capture (self);
   avi_connection_update_timer (self);
   return self;
 }
@@ -217,6 +251,7 @@ avi_connection_close (AviConnection *self,
   else if (error != NULL)
     avi_core_count (engine->core, AVI_COUNT_HANDSHAKES_FAILED, 1);
   self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
+  avi_connection_end_capture (self);
   g_queue_unlink (&engine->connections, &self->all_link);
   if (self->is_dirty)
     g_queue_unlink (&engine->dirty, &self->dirty_link);
@@ -358,6 +393,12 @@ avi_connection_established (AviConnection *self,
   self->since = g_get_real_time ();
   self->connect_deadline = G_MAXINT64;
   avi_limits_handshake_done (&self->engine->limits, self->inbound);
+  if (self->flow != NULL)
+    {
+      g_autofree char *peer = avi_peer_id_to_string (&self->peer);
+
+      avi_capture_flow_name (self->flow, peer);
+    }
   avi_engine_log (&self->peer, self->remote, "%s connection established", self->inbound ? "inbound" : "outbound");
   if (!avi_swarm_admit (self->engine->swarm, self, &error))
     {
@@ -434,7 +475,12 @@ avi_connection_hear (AviConnection *self)
   AviLinkEvent event;
 
   while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
-    avi_connection_handle (self, &event);
+    {
+      /* Before the event: it may end this connection or drive another. */
+      avi_connection_capture (self);
+      avi_connection_handle (self, &event);
+    }
+  avi_connection_capture (self);
 }
 
 /* Hands @bytes (empty: time passed) to the link. */
@@ -484,6 +530,7 @@ avi_connection_connected (AviConnection *self)
     }
   self->state = AVI_CONNECTION_HANDSHAKE;
   avi_connection_note_local (self);
+  avi_connection_begin_capture (self);
   avi_connection_touch (self);
 }
 
@@ -508,6 +555,7 @@ avi_connection_read (AviConnection *self)
         return;
       if (n <= 0)
         {
+          self->closed_by_peer = n == 0;
           avi_connection_close (self, n == 0 ? g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED,
                                                                     self->state == AVI_CONNECTION_OPEN
                                                                         ? "closed by the peer"
@@ -590,6 +638,7 @@ avi_connection_write_all (AviConnection *self)
       avi_writer_truncate (&engine->writer, 0);
       if (!avi_link_transmit (self->link, &engine->writer, avi_loop_now (engine->loop)) || engine->writer.len == 0)
         return;
+      avi_connection_capture (self);
       if (!avi_connection_write (self, AVI_SPAN (engine->writer.data, engine->writer.len)))
         return;
     }

@@ -66,6 +66,7 @@ struct _AviConnection
   gint64             connect_deadline;
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
   GByteArray        *unsent;      /* what the socket did not take */
+  AviCaptureFlow    *flow;        /* in the engine's capture; NULL: there is none */
   GQueue             owners;      /* of AviStreamOwner */
   GList              all_link;
   GList              dirty_link;
@@ -84,6 +85,7 @@ struct _AviConnection
   gint64        round_trip;       /* µs, -1: not measured */
   AviStreamOwner *ping;           /* the prober's stream */
   char          *why_closed;
+  gboolean       closed_by_peer;
 };
 
 /* Begins to connect to @address (of a TCP socket). Errors: AVI_ERROR_LIMIT, or the system's. */

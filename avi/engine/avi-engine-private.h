@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "avi-capture.h"
 #include "avi-core-private.h"
 #include "avi-engine.h"
 #include "avi-guest.h"
@@ -45,6 +46,9 @@ struct _AviEngine
    * taken by the socket is copied out. */
   guint8   *receive_buffer;
   AviWriter writer;
+
+  AviCapture *capture; /* NULL: nobody asked for it */
+  AviLinkTap  tap;     /* of the connection that is driven, where there is a capture */
 
   AviLimits limits;
 

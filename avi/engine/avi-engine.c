@@ -17,6 +17,9 @@
 #include "avi-swarm.h"
 #include "crypto/avi-crypto.h"
 
+/* What one connection can say and hear in clear between two looks at it, and as much again. */
+#define TAP_LIMIT (2 * (AVI_ENGINE_RECEIVE_BUFFER + AVI_ENGINE_WRITER_LIMIT))
+
 /* The longest that a stop waits for what is queued to be sent. */
 #define STOP_FLUSH (500 * G_TIME_SPAN_MILLISECOND)
 
@@ -547,6 +550,7 @@ avi_engine_new (AviCore           *core,
   self->graveyard = g_ptr_array_new ();
   self->receive_buffer = g_malloc (AVI_ENGINE_RECEIVE_BUFFER);
   avi_writer_init (&self->writer, AVI_ENGINE_WRITER_LIMIT);
+  avi_link_tap_init (&self->tap, TAP_LIMIT);
   avi_limits_init (&self->limits, core, settings);
   self->loop = avi_loop_new (settings->context, avi_engine_woken, self);
   if (self->loop != NULL && !avi_engine_has_descriptors ())
@@ -562,6 +566,7 @@ avi_engine_new (AviCore           *core,
 static void
 avi_engine_start (AviEngine *self)
 {
+  self->capture = avi_capture_get ();
   self->swarm = avi_swarm_new (self);
   self->pubsub = avi_pubsub_new (self);
   avi_engine_start_discovery (self);
@@ -684,6 +689,8 @@ avi_engine_free (AviEngine *self)
   g_clear_pointer (&self->guest, avi_guest_free);
   avi_limits_clear (&self->limits);
   avi_writer_clear (&self->writer);
+  avi_link_tap_clear (&self->tap);
+  g_clear_pointer (&self->capture, avi_capture_free);
   avi_noise_static_unref (self->statics);
   g_clear_pointer (&self->loop, avi_loop_free);
   g_ptr_array_unref (self->listeners);
