@@ -516,7 +516,9 @@ test_conversation (void)
   g_assert_cmpmem (said->data, strlen (SECURITY), SECURITY, strlen (SECURITY));
   g_assert_cmpmem (heard->data, strlen (SECURITY), SECURITY, strlen (SECURITY));
   g_assert_cmpuint (heard->data[strlen (SECURITY)], ==, 0); /* the version of a Yamux frame */
+  g_assert_cmpuint (heard->data[strlen (SECURITY) + 1], <=, 3); /* and its type */
   g_assert_cmpuint (said->data[strlen (SECURITY)], ==, 0);
+  g_assert_cmpuint (said->data[strlen (SECURITY) + 1], <=, 3);
   g_assert_true (has (heard, "/meshsub/1.1.0"));
   g_assert_nonnull (strstr (comments->str, "this node is 12D3"));
   g_assert_nonnull (strstr (comments->str, "the peer is 12D3"));
