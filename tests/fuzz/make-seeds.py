@@ -187,6 +187,9 @@ write('connection/rpc-garbage', bytes([0] + ASK_ALL[0] + [SAY_DATA, 0, 7, 4, 3, 
                                                           SAY_DATA, 0, 9, 5, 0xff, 0xff, 0xff, 0xff, 0x7f]))
 write('connection/slow-reader', bytes([0x10] + TAKEN[0] + ASK_ALL[0] + [SAY_RPC, 7, ON] + 6 * [PUBLISH, 99]
                                       + [WAIT, 9] + 4 * [SAY_UPDATE, 0, 6, 255] + [PUBLISH, 99, WAIT, 20]))
+USED_UP = [0] + TAKEN[0] + ASK_ALL[0] + [SAY_RPC, 7, ON] + 30 * [PUBLISH, 40]
+write('connection/window-used-up', bytes(USED_UP + [SAY_UPDATE, 0, 6, 200, WAIT, 9, PUBLISH, 40]))
+write('connection/window-used-up-ended', bytes(USED_UP + [SAY_UPDATE, FIN, 6, 0, OPEN, 2, PUBLISH, 40]))
 write('connection/output-ended', bytes([0] + TAKEN[0] + [SAY_UPDATE, FIN, 6, 0, OPEN, 2, SAY_PROTOCOL, ACK, 8, NOT, OPEN, 2]))
 write('connection/leaving', bytes([0] + TAKEN[0] + ASK_ALL[0] + [GO_AWAY, OPEN, 0, SAY_PROTOCOL, SYN, 9, ID, FINISH, 0, RESET, 1]))
 write('connection/raw', bytes([1, SAY_RAW, 12, 0, 2, 0, 1] + 4 * [0] + [0, 0, 0, 5] + [SAY_RAW, 3, 0, 9, 9]))
