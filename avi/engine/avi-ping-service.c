@@ -55,7 +55,7 @@ avi_ping_stream_receive (PingStream *self,
   if (!avi_ping_receive (self->ping, data, now, &error))
     {
       if (self->prober)
-        avi_connection_close (connection, error);
+        avi_connection_close (connection, avi_closer_of (error), error);
       else
         {
           g_error_free (error);

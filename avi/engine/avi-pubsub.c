@@ -65,7 +65,8 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
-      avi_engine_log (NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic, event->near_topic);
+      avi_engine_log (self->engine, NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic,
+                      event->near_topic);
       break;
     }
 }
@@ -215,7 +216,7 @@ avi_pubsub_submit (AviPubsub  *self,
       avi_gossipsub_publish (self->router, command->text, command->data, avi_loop_now (self->engine->loop), &error);
 
   if (error != NULL)
-    avi_engine_log (NULL, NULL, "publish: %s", error->message);
+    avi_engine_log (self->engine, NULL, NULL, "publish: %s", error->message);
   else if (command->echo)
     avi_pubsub_echo (self, command->text, command->data);
   avi_core_published (self->engine->core, g_bytes_get_size (command->data));
