@@ -218,7 +218,7 @@ avi_capture_flow_take (AviCaptureFlow *self, AviLinkTap *tap)
   AviLinkTapRecord record;
   gsize offset = 0;
 
-  while (avi_link_tap_next (tap, &offset, &record))
+  while (self->capture->fd >= 0 && avi_link_tap_next (tap, &offset, &record))
     {
       avi_pcapng_put_data (&self->flow, self->blocks, record.said ? AVI_PCAPNG_US : AVI_PCAPNG_PEER, record.bytes, now,
                            self->comment);
