@@ -4,6 +4,8 @@
 
 Usage: summary.py [--skipped "NAME: REASON"]... FOLDER...
 
+Instead of a folder the log itself may be named (`meson test --wrapper` gives it another name).
+
 A test that speaks TAP counts as its subtests, any other as one. The output of what failed is
 printed again, and the reason of all that was skipped, and tables: lines that begin with “# |”. The exit status is 0 only if something
 passed and nothing failed.
@@ -94,7 +96,7 @@ def main():
         name, _, reason = skipped.partition(': ')
         summary.skips.append((name, reason))
     for folder in arguments.folders:
-        log = folder / 'meson-logs' / 'testlog.json'
+        log = folder if folder.suffix == '.json' else folder / 'meson-logs' / 'testlog.json'
         if not log.exists():
             summary.failures.append((str(folder), ['no test ran'], ''))
             continue

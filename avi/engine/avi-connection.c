@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "avi-connection.h"
+#include "avi-connection-private.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,6 +45,7 @@ avi_connection_new (AviEngine       *engine,
       .ping_timeout = KEEP_ALIVE_TIMEOUT,
     },
     .random = engine->random,
+    .tap = engine->capture != NULL ? &engine->tap : NULL,
   };
 
   self->engine = engine;
@@ -90,7 +91,7 @@ avi_connection_check_address (AviConnection *self)
     {
       g_autofree char *text = avi_multiaddr_to_string (self->local);
 
-      avi_connection_close (self,
+      avi_connection_close (self, AVI_CLOSER_NETWORK,
                             g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "this machine has lost the address %s", text));
     }
 }
@@ -188,70 +189,20 @@ avi_connection_accept (AviEngine                     *engine,
     }
   g_queue_push_tail_link (&engine->connections, &self->all_link);
   avi_connection_note_local (self);
+  avi_connection_begin_capture (self);
   avi_connection_update_timer (self);
   return self;
 }
 
-static void
-avi_connection_drop_owners (AviConnection *self)
-{
-  GList *link;
-
-  while ((link = g_queue_pop_head_link (&self->owners)) != NULL)
-    {
-      AviStreamOwner *owner = link->data;
-
-      owner->handler->gone (owner, FALSE);
-    }
-}
-
-void
-avi_connection_close (AviConnection *self,
-                      GError        *reason)
-{
-  g_autoptr(GError) error = reason;
-  AviEngine *engine = self->engine;
-  AviConnectionState before = self->state;
-  AviDial *dial = g_steal_pointer (&self->dial);
-
-  if (before == AVI_CONNECTION_CLOSED)
-    return;
-  self->state = AVI_CONNECTION_CLOSED;
-  if (before == AVI_CONNECTION_OPEN)
-    avi_core_count (engine->core, AVI_COUNT_CONNECTIONS_CLOSED, 1);
-  else if (error != NULL)
-    avi_core_count (engine->core, AVI_COUNT_HANDSHAKES_FAILED, 1);
-  self->why_closed = g_strdup (error != NULL ? error->message : "closed by this node");
-  g_queue_unlink (&engine->connections, &self->all_link);
-  if (self->is_dirty)
-    g_queue_unlink (&engine->dirty, &self->dirty_link);
-  avi_loop_clear_timer (engine->loop, &self->timer);
-  avi_loop_unwatch (engine->loop, &self->watch);
-  /* A child that the program forked may hold it too. */
-  shutdown (self->watch.fd, SHUT_RDWR);
-  close (self->watch.fd);
-  g_clear_pointer (&self->unsent, g_byte_array_unref);
-  avi_limits_close (&engine->limits, (const struct sockaddr *) &self->source, self->inbound,
-                    before != AVI_CONNECTION_OPEN);
-  avi_engine_log (self->peer.len > 0 ? &self->peer : NULL, self->remote, "%s connection %s: %s",
-                  self->inbound ? "inbound" : "outbound", before == AVI_CONNECTION_OPEN ? "ended" : "failed",
-                  self->why_closed);
-  avi_connection_drop_owners (self);
-  g_ptr_array_add (engine->graveyard, self);
-  avi_loop_request_round (engine->loop);
-  if (before == AVI_CONNECTION_OPEN)
-    avi_swarm_closed (engine->swarm, self);
-  if (dial != NULL)
-    avi_dial_failed (dial, self, error);
-}
-
 void
 avi_connection_drain (AviConnection *self,
-                      gint64         after)
+                      gint64         after,
+                      const char    *why)
 {
   if (self->state != AVI_CONNECTION_OPEN || self->draining)
     return;
   self->draining = TRUE;
+  self->why_drained = why;
   self->drain_deadline = avi_loop_now (self->engine->loop) + after;
   avi_link_go_away (self->link, 0);
   avi_connection_touch (self);
@@ -351,7 +302,8 @@ avi_connection_refused_streams (AviConnection *self,
 {
   avi_core_count (self->engine->core, AVI_COUNT_STREAMS_REFUSED, n);
   if (!self->refusal_told)
-    avi_engine_log (&self->peer, self->remote, "streams of the peer's are reset: %s is reached, %u of %u are in use",
+    avi_engine_log (self->engine, &self->peer, self->remote,
+                    "streams of the peer's are reset: %s is reached, %u of %u are in use",
                     what, n_open, max);
   self->refusal_told = TRUE;
 }
@@ -408,10 +360,12 @@ avi_connection_established (AviConnection *self,
   self->connect_deadline = G_MAXINT64;
   avi_core_count (self->engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
   avi_limits_handshake_done (&self->engine->limits, self->inbound);
-  avi_engine_log (&self->peer, self->remote, "%s connection established", self->inbound ? "inbound" : "outbound");
+  avi_connection_name_in_capture (self);
+  avi_engine_log_state (self->engine, &self->peer, self->remote, "%s connection established",
+                        self->inbound ? "inbound" : "outbound");
   if (!avi_swarm_admit (self->engine->swarm, self, &error))
     {
-      avi_connection_close (self, error);
+      avi_connection_close (self, AVI_CLOSER_US, error);
       return;
     }
   dial = g_steal_pointer (&self->dial);
@@ -471,7 +425,7 @@ avi_connection_handle (AviConnection *self,
       break;
 
     case AVI_LINK_EVENT_GO_AWAY:
-      avi_engine_log (&self->peer, self->remote, "the peer goes away (code %u)", event->code);
+      avi_engine_log (self->engine, &self->peer, self->remote, "the peer goes away (code %u)", event->code);
       avi_swarm_going_away (self->engine->swarm, self);
       break;
     }
@@ -486,7 +440,12 @@ avi_connection_hear (AviConnection *self)
   guint64 n_refused;
 
   while (self->state != AVI_CONNECTION_CLOSED && avi_link_next (self->link, &event))
-    avi_connection_handle (self, &event);
+    {
+      /* Before the event: it may end this connection or drive another. */
+      avi_connection_capture (self);
+      avi_connection_handle (self, &event);
+    }
+  avi_connection_capture (self);
   n_refused = avi_link_get_n_refused (self->link);
   if (n_refused > self->n_refused)
     avi_connection_refused_streams (self, n_refused - self->n_refused, "max-streams, or what is not accepted of it,",
@@ -509,22 +468,12 @@ avi_connection_receive (AviConnection *self,
       return;
     }
   if (!fine)
-    avi_connection_close (self, error);
+    avi_connection_close (self, avi_closer_of (error), error);
   else
     avi_connection_touch (self);
 }
 
 /* --- the socket --- */
-
-static GError *
-avi_connection_system_error (int code)
-{
-  AviError ours = code == ECONNREFUSED || code == EHOSTUNREACH || code == ENETUNREACH ? AVI_ERROR_REFUSED
-                  : code == ETIMEDOUT                                                  ? AVI_ERROR_TIMEOUT
-                                                                                       : AVI_ERROR_CLOSED;
-
-  return g_error_new_literal (AVI_ERROR, ours, g_strerror (code));
-}
 
 static void
 avi_connection_connected (AviConnection *self)
@@ -536,11 +485,12 @@ avi_connection_connected (AviConnection *self)
     code = errno;
   if (code != 0)
     {
-      avi_connection_close (self, avi_connection_system_error (code));
+      avi_connection_break (self, code);
       return;
     }
   self->state = AVI_CONNECTION_HANDSHAKE;
   avi_connection_note_local (self);
+  avi_connection_begin_capture (self);
   avi_connection_touch (self);
 }
 
@@ -563,13 +513,19 @@ avi_connection_read (AviConnection *self)
 
       if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-      if (n <= 0)
+      if (n < 0)
         {
-          avi_connection_close (self, n == 0 ? g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED,
-                                                                    self->state == AVI_CONNECTION_OPEN
-                                                                        ? "closed by the peer"
-                                                                        : "closed by the peer during the handshake")
-                                             : avi_connection_system_error (errno));
+          avi_connection_break (self, errno);
+          return;
+        }
+      if (n == 0)
+        {
+          avi_connection_close (self, AVI_CLOSER_PEER,
+                                g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED,
+                                                     self->state != AVI_CONNECTION_OPEN
+                                                         ? "closed by the peer during the handshake"
+                                                     : self->draining ? self->why_drained
+                                                                      : "it closed the socket without a goodbye"));
           return;
         }
       avi_core_count (self->engine->core, AVI_COUNT_BYTES_RECEIVED, (guint64) n);
@@ -615,7 +571,7 @@ avi_connection_write (AviConnection *self,
         break;
       if (n < 0)
         {
-          avi_connection_close (self, avi_connection_system_error (errno));
+          avi_connection_break (self, errno);
           return FALSE;
         }
       sent += (gsize) n;
@@ -647,6 +603,7 @@ avi_connection_write_all (AviConnection *self)
       avi_writer_truncate (&engine->writer, 0);
       if (!avi_link_transmit (self->link, &engine->writer, avi_loop_now (engine->loop)) || engine->writer.len == 0)
         return;
+      avi_connection_capture (self);
       if (!avi_connection_write (self, AVI_SPAN (engine->writer.data, engine->writer.len)))
         return;
     }
@@ -697,13 +654,14 @@ avi_connection_timeout (AviTimer *timer,
 
   if (now >= self->connect_deadline)
     {
-      avi_connection_close (self, g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout)",
-                                               (double) self->engine->settings->dial_timeout / G_USEC_PER_SEC));
+      avi_connection_close (self, AVI_CLOSER_NETWORK,
+                            g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout)",
+                                         (double) self->engine->settings->dial_timeout / G_USEC_PER_SEC));
       return;
     }
   if (now >= self->drain_deadline)
     {
-      avi_connection_close (self, NULL);
+      avi_connection_end (self, self->why_drained);
       return;
     }
   if (now >= self->identify_deadline)

@@ -27,6 +27,14 @@ typedef enum
   AVI_CONNECTION_CLOSED
 } AviConnectionState;
 
+/* Who ended a connection. The network: nobody said so, it does not carry any more. */
+typedef enum
+{
+  AVI_CLOSER_US,
+  AVI_CLOSER_PEER,
+  AVI_CLOSER_NETWORK
+} AviCloser;
+
 /* What a protocol does with its streams. `gone` comes exactly once, last, and frees the owner. */
 struct _AviStreamHandler
 {
@@ -68,6 +76,7 @@ struct _AviConnection
   gint64             connect_deadline;
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
   GByteArray        *unsent;      /* what the socket did not take */
+  AviCaptureFlow    *flow;        /* in the engine's capture; NULL: there is none */
   GQueue             owners;      /* of AviStreamOwner */
   GList              all_link;
   GList              dirty_link;
@@ -86,9 +95,10 @@ struct _AviConnection
   gint64        since;            /* Unix µs */
   gint64        round_trip;       /* µs, -1: not measured */
   AviStreamOwner *ping;           /* the prober's stream */
-  char          *why_closed;
   guint64       n_refused;        /* of the peer's streams, those that the link refused, as last counted */
   gboolean      refusal_told;
+  const char    *why_drained;     /* static; NULL: it is not drained */
+  char          *why_closed;      /* and by whom */
 };
 
 /* Begins to connect to @address (of a TCP socket). Errors: AVI_ERROR_LIMIT, or the system's. */
@@ -96,12 +106,16 @@ AviConnection *avi_connection_dial (AviEngine *engine, AviMultiaddr *address, co
                                     gint64 deadline, GError **error);
 /* Takes @fd, which the limits have admitted. */
 AviConnection *avi_connection_accept (AviEngine *engine, int fd, const struct sockaddr_storage *source, socklen_t len);
-/* At once; what is not sent is lost. @reason: (transfer full), NULL: we wanted it. */
-void           avi_connection_close  (AviConnection *self, GError *reason);
+/* At once; what is not sent is lost. @reason: (transfer full). */
+void           avi_connection_close  (AviConnection *self, AviCloser closer, GError *reason);
+/* The same, where we want it to end and nothing is wrong. */
+void           avi_connection_end    (AviConnection *self, const char *why);
+/* Of a failure that a machine tells: silence is the network's, all else is what we do not put up with. */
+AviCloser      avi_closer_of         (const GError *error);
 /* Closes it where its own address is on no interface any more: what is sent on it goes nowhere. */
 void           avi_connection_check_address (AviConnection *self);
-/* Says GoAway, takes nothing new, closes @after µs from now, or as soon as the peer does. */
-void           avi_connection_drain  (AviConnection *self, gint64 after);
+/* Says GoAway, takes nothing new, closes @after µs from now, or as soon as the peer does. @why: static. */
+void           avi_connection_drain  (AviConnection *self, gint64 after, const char *why);
 void           avi_connection_free   (AviConnection *self);
 /* Asks whether the peer is there, by a Yamux ping, which every peer answers. */
 void           avi_connection_ping   (AviConnection *self);

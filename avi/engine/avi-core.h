@@ -60,7 +60,7 @@ gboolean  avi_core_iterate     (AviCore *self);
 /* All events, oldest first, linked by `next`; the caller frees each. */
 AviEvent *avi_core_take_events (AviCore *self);
 
-/* Each answers @call, at once or later. NULL: nobody asks. */
+/* Each answers @call, at once or later. NULL, of start and stop only: nobody asks. */
 void      avi_core_start  (AviCore *self, const AviSettings *settings, AviCall *call);
 void      avi_core_stop   (AviCore *self, AviCall *call);
 /* Do not wait 500 ms for the flush. */

@@ -149,7 +149,8 @@ avi_dial_close_attempts (AviDial       *self,
       if (attempt->connection != winner)
         {
           attempt->connection->dial = NULL;
-          avi_connection_close (attempt->connection, NULL);
+          avi_connection_end (attempt->connection,
+                              winner != NULL ? "another address was faster" : "it is not needed any more");
         }
       avi_multiaddr_unref (attempt->address);
     }

@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include "avi-capture.h"
 #include "avi-core-private.h"
 #include "avi-engine.h"
 #include "avi-guest.h"
 #include "avi-lan.h"
 #include "avi-limits.h"
+#include "avi-log.h"
 #include "avi-loop.h"
 #include "discovery/avi-local.h"
 #include "link/avi-noise.h"
@@ -46,6 +48,12 @@ struct _AviEngine
   guint8   *receive_buffer;
   AviWriter writer;
 
+  AviCapture *capture; /* NULL: nobody asked for it */
+  AviLinkTap  tap;     /* of the connection that is driven, where there is a capture */
+
+  AviLog     *log;
+  AviTimer    log_timer; /* it has counts to tell */
+
   AviLimits limits;
 
   GPtrArray    *listeners; /* of AviListener */
@@ -76,8 +84,16 @@ struct _AviEngine
 
 #define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) -G_STRUCT_OFFSET (type, member)))
 
-/* One debug line with the fields AVI_PEER and AVI_CONNECTION; either may be NULL. */
-void avi_engine_log (const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* For the debug log, with the fields AVI_PEER and AVI_CONNECTION; either may be NULL. What happens again and
+ * again to one peer is folded (AviLog). */
+void avi_engine_log (AviEngine *self, const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+/* A change of state, which is always told. */
+void avi_engine_log_state (AviEngine *self, const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
+
+/* What was counted and not told yet. */
+void avi_engine_end_log (AviEngine *self);
 
 /* Listening addresses have changed: the snapshot, discovery and identify push follow. */
 void avi_engine_update_addresses (AviEngine *self);

@@ -17,6 +17,9 @@
 #include "avi-swarm.h"
 #include "crypto/avi-crypto.h"
 
+/* What one connection can say and hear in clear between two looks at it, and as much again. */
+#define TAP_LIMIT (2 * (AVI_ENGINE_RECEIVE_BUFFER + AVI_ENGINE_WRITER_LIMIT))
+
 /* The longest that a stop waits for what is queued to be sent. */
 #define STOP_FLUSH (500 * G_TIME_SPAN_MILLISECOND)
 
@@ -26,28 +29,6 @@
 #define FLUSH_PASSES 4
 /* That a start takes at least. */
 #define MIN_DESCRIPTORS 16
-
-void
-avi_engine_log (const AviPeerId    *peer,
-                const AviMultiaddr *remote,
-                const char         *format,
-                ...)
-{
-  g_autofree char *message = NULL;
-  g_autofree char *peer_text = NULL;
-  g_autofree char *remote_text = NULL;
-  va_list args;
-
-  if (g_log_writer_default_would_drop (G_LOG_LEVEL_DEBUG, G_LOG_DOMAIN))
-    return;
-  va_start (args, format);
-  message = g_strdup_vprintf (format, args);
-  va_end (args);
-  peer_text = peer != NULL ? avi_peer_id_to_string (peer) : g_strdup ("");
-  remote_text = remote != NULL ? avi_multiaddr_to_string (remote) : g_strdup ("");
-  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, "AVI_PEER", peer_text, "AVI_CONNECTION", remote_text, "MESSAGE",
-                    "%s%s%s%s%s", peer_text, peer != NULL ? " " : "", remote_text, remote != NULL ? ": " : "", message);
-}
 
 /* --- after each round --- */
 
@@ -64,7 +45,7 @@ avi_engine_check_sleep (AviEngine *self)
   self->slept = slept;
   if (!woke_up || self->lan == NULL || self->stopping)
     return;
-  avi_engine_log (NULL, NULL, "the machine slept");
+  avi_engine_log (self, NULL, NULL, "the machine slept");
   avi_engine_network_changed (self);
   avi_swarm_probe_all (self->swarm);
 }
@@ -157,7 +138,7 @@ avi_engine_publish_local (AviEngine *self,
     if (avi_multiaddr_is_loopback (g_ptr_array_index (addresses, i)))
       g_ptr_array_add (loopback, g_ptr_array_index (addresses, i));
   if (!avi_local_publish (self->local, self->settings->name, self->boot_id, loopback, &error))
-    avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
+    avi_engine_log (self, NULL, NULL, "local discovery: %s", error->message);
   if (g_error_matches (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
     avi_swarm_tell_own_conflict (self->swarm, "this machine");
   g_free (self->local_problem);
@@ -201,7 +182,7 @@ avi_engine_network_changed (gpointer user_data)
 
   if (self->stopping || self->lan == NULL)
     return;
-  avi_engine_log (NULL, NULL, "the network changed");
+  avi_engine_log (self, NULL, NULL, "the network changed");
   avi_engine_update_addresses (self);
   avi_swarm_network_changed (self->swarm);
   avi_bootstrap_forgive (self->bootstrap);
@@ -283,7 +264,7 @@ avi_engine_start_discovery (AviEngine *self)
       self->local = avi_local_new (NULL, &self->self_id, avi_engine_local_found, avi_engine_local_gone, self, &error);
       if (self->local == NULL)
         {
-          avi_engine_log (NULL, NULL, "local discovery: %s", error->message);
+          avi_engine_log (self, NULL, NULL, "local discovery: %s", error->message);
           self->local_problem = g_strdup (error->message);
         }
     }
@@ -367,7 +348,7 @@ avi_engine_start_listening (AviEngine *self,
 
       if (avi_engine_listen (self, port, &taken))
         return TRUE;
-      avi_engine_log (NULL, NULL, "not the port of last time: %s", taken->message);
+      avi_engine_log (self, NULL, NULL, "not the port of last time: %s", taken->message);
       g_ptr_array_set_size (self->listeners, 0);
     }
   if (!avi_engine_listen (self, 0, error))
@@ -553,6 +534,8 @@ avi_engine_new (AviCore           *core,
   self->graveyard = g_ptr_array_new ();
   self->receive_buffer = g_malloc (AVI_ENGINE_RECEIVE_BUFFER);
   avi_writer_init (&self->writer, AVI_ENGINE_WRITER_LIMIT);
+  avi_link_tap_init (&self->tap, TAP_LIMIT);
+  self->log = avi_log_new ();
   avi_limits_init (&self->limits, core, settings);
   self->loop = avi_loop_new (settings->context, avi_engine_woken, self);
   if (self->loop != NULL && !avi_engine_has_descriptors ())
@@ -568,6 +551,7 @@ avi_engine_new (AviCore           *core,
 static void
 avi_engine_start (AviEngine *self)
 {
+  self->capture = avi_capture_get ();
   self->swarm = avi_swarm_new (self);
   self->pubsub = avi_pubsub_new (self);
   avi_engine_start_discovery (self);
@@ -584,7 +568,7 @@ avi_engine_end (AviEngine *self)
   avi_swarm_stop (self->swarm);
   /* What the swarm does not know: those with the handshake to do. */
   while (self->connections.length > 0)
-    avi_connection_close (g_queue_peek_head (&self->connections), NULL);
+    avi_connection_end (g_queue_peek_head (&self->connections), "this device stopped");
   g_clear_pointer (&self->pubsub, avi_pubsub_free);
   g_clear_pointer (&self->swarm, avi_swarm_free);
   g_clear_pointer (&self->lan, avi_lan_free);
@@ -593,6 +577,7 @@ avi_engine_end (AviEngine *self)
   avi_loop_clear_timer (self->loop, &self->scan_timer);
   while (self->graveyard->len > 0)
     avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
+  avi_engine_end_log (self);
   avi_core_set_status (self->core, "not running");
   avi_core_set_addresses (self->core, (char *[]){ NULL });
 }
@@ -691,6 +676,9 @@ avi_engine_free (AviEngine *self)
   g_clear_pointer (&self->guest, avi_guest_free);
   avi_limits_clear (&self->limits);
   avi_writer_clear (&self->writer);
+  avi_link_tap_clear (&self->tap);
+  g_clear_pointer (&self->capture, avi_capture_free);
+  avi_log_free (self->log);
   avi_noise_static_unref (self->statics);
   g_clear_pointer (&self->loop, avi_loop_free);
   g_ptr_array_unref (self->listeners);

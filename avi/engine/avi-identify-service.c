@@ -114,7 +114,8 @@ avi_identify_data (AviStreamOwner *owner,
   avi_stream_consume (owner, data.len);
   if (self->reader == NULL || avi_identify_reader_receive (self->reader, data, &error))
     return;
-  avi_engine_log (&owner->connection->peer, owner->connection->remote, "identify: %s", error->message);
+  avi_engine_log (owner->connection->engine, &owner->connection->peer, owner->connection->remote, "identify: %s",
+                  error->message);
   avi_core_count (owner->connection->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
   avi_stream_reset (owner);
 }
@@ -138,10 +139,10 @@ avi_identify_finished (AviStreamOwner *owner)
       avi_identify_clear (&info);
     }
   else if (g_error_matches (error, AVI_ERROR, AVI_ERROR_SECURITY))
-    avi_connection_close (connection, error);
+    avi_connection_close (connection, AVI_CLOSER_US, error);
   else
     {
-      avi_engine_log (&connection->peer, connection->remote, "identify: %s", error->message);
+      avi_engine_log (connection->engine, &connection->peer, connection->remote, "identify: %s", error->message);
       avi_core_count (connection->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
       g_error_free (error);
     }

@@ -165,7 +165,7 @@ static void
 avi_listener_pause (AviListener *self,
                     int          code)
 {
-  avi_engine_log (NULL, self->address, "accepting pauses: %s", g_strerror (code));
+  avi_engine_log (self->engine, NULL, self->address, "accepting pauses: %s", g_strerror (code));
   avi_loop_unwatch (self->engine->loop, &self->watch);
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + PAUSE, avi_listener_resume);
 }
@@ -182,7 +182,7 @@ avi_listener_take (AviListener                   *self,
     {
       g_autoptr(AviMultiaddr) remote = avi_multiaddr_from_sockaddr ((const struct sockaddr *) source);
 
-      avi_engine_log (NULL, remote, "inbound connection refused: %s", error->message);
+      avi_engine_log (self->engine, NULL, remote, "inbound connection refused: %s", error->message);
       close (fd);
       return;
     }

@@ -76,10 +76,10 @@ avi_ping_stream_receive (PingStream *self,
   if (!avi_ping_stream_hear (self, data, now, &error))
     {
       if (self->prober)
-        avi_connection_close (connection, error);
+        avi_connection_close (connection, avi_closer_of (error), error);
       else
         {
-          avi_engine_log (&connection->peer, connection->remote, "%s", error->message);
+          avi_engine_log (engine, &connection->peer, connection->remote, "%s", error->message);
           avi_core_count (engine->core, AVI_COUNT_STREAMS_INVALID, 1);
           g_error_free (error);
           avi_stream_reset (&self->owner);

@@ -175,7 +175,7 @@ avi_input_read (Input  *self,
     avi_pubsub_hear (pubsub);
   if (error != NULL)
     {
-      avi_engine_log (&connection->peer, connection->remote, "pub/sub: %s", error->message);
+      avi_engine_log (pubsub->engine, &connection->peer, connection->remote, "pub/sub: %s", error->message);
       avi_core_count (pubsub->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
       avi_stream_reset (&self->owner);
       return FALSE;
@@ -307,7 +307,8 @@ avi_pubsub_limit (AviPubsub    *self,
                   AviPeerEntry *entry,
                   const char   *why)
 {
-  avi_engine_log (&entry->id, NULL, "pub/sub: gets no RPC of more than %d bytes: %s", AVI_GOSSIPSUB_MAX_OLD_RPC, why);
+  avi_engine_log (self->engine, &entry->id, NULL,
+                  "pub/sub: gets no RPC of more than %d bytes: %s", AVI_GOSSIPSUB_MAX_OLD_RPC, why);
   avi_gossipsub_limit_peer (self->router, &entry->id, AVI_GOSSIPSUB_MAX_OLD_RPC);
 }
 
@@ -395,10 +396,10 @@ avi_pubsub_renew (AviPubsub    *self,
       avi_pubsub_forget (self, entry);
       if (n_renewals == MAX_RENEWALS && entry->main != NULL)
         /* A peer that has done with this connection's pub/sub may begin anew on another. */
-        avi_connection_drain (entry->main, RENEWAL_PAUSE);
+        avi_connection_drain (entry->main, RENEWAL_PAUSE, "the peer has ended pub/sub on it");
       return;
     }
-  avi_engine_log (&entry->id, entry->main->remote, "pub/sub: the peer ended our stream, here is another");
+  avi_engine_log (self->engine, &entry->id, entry->main->remote, "pub/sub: the peer ended our stream, here is another");
   avi_pubsub_open (self, entry, TRUE, n_renewals + 1);
 }
 

@@ -65,7 +65,8 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
-      avi_engine_log (NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic, event->near_topic);
+      avi_engine_log (self->engine, NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic,
+                      event->near_topic);
       break;
     }
 }
@@ -96,7 +97,8 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNVERIFIED, statistics.verify_drops);
   avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops + statistics.size_drops);
   if (statistics.size_drops > self->n_size_drops)
-    avi_engine_log (NULL, NULL, "pub/sub: not sent, since the peer takes none so large: %" G_GUINT64_FORMAT " messages",
+    avi_engine_log (self->engine, NULL, NULL,
+                    "pub/sub: not sent, since the peer takes none so large: %" G_GUINT64_FORMAT " messages",
                     statistics.size_drops - self->n_size_drops);
   self->n_size_drops = statistics.size_drops;
   avi_core_set_count (core, AVI_COUNT_GOSSIP_LIMITED, statistics.limit_drops);
@@ -111,7 +113,7 @@ avi_pubsub_give_up (AviPubsubOutput *output)
   if (output->given_up)
     return;
   output->given_up = TRUE;
-  avi_engine_log (&output->peer, connection->remote,
+  avi_engine_log (connection->engine, &output->peer, connection->remote,
                   "pub/sub: the peer has read nothing for %d ms, with %" G_GSIZE_FORMAT " bytes waiting on its stream: "
                   "what does not fit behind them is dropped, and counted as sends-dropped",
                   (int) (STALL_TIME / G_TIME_SPAN_MILLISECOND),
@@ -241,7 +243,7 @@ avi_pubsub_submit (AviPubsub  *self,
       avi_gossipsub_publish (self->router, command->text, command->data, avi_loop_now (self->engine->loop), &error);
 
   if (error != NULL)
-    avi_engine_log (NULL, NULL, "publish: %s", error->message);
+    avi_engine_log (self->engine, NULL, NULL, "publish: %s", error->message);
   else if (command->echo)
     avi_pubsub_echo (self, command->text, command->data);
   avi_core_published (self->engine->core, g_bytes_get_size (command->data));

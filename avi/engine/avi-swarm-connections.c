@@ -166,8 +166,8 @@ avi_swarm_promote (AviSwarm      *self,
     entry->failures = 0;
   g_clear_pointer (&entry->last_error, g_free);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
-  avi_engine_log (&entry->id, connection->remote, "%s connection is in use",
-                  connection->inbound ? "this inbound" : "this outbound");
+  avi_engine_log_state (self->engine, &entry->id, connection->remote, "%s connection is in use",
+                        connection->inbound ? "this inbound" : "this outbound");
   avi_pubsub_attach (self->engine->pubsub, entry, moved);
   avi_swarm_tell (self, entry, was_connected ? AVI_EVENT_PEER_CHANGED : AVI_EVENT_PEER_CONNECTED);
   avi_swarm_answer_calls (self, entry, NULL);
@@ -194,8 +194,9 @@ avi_swarm_probe_timeout (AviTimer *timer,
   AviPeerEntry *entry = AVI_CONTAINER_OF (timer, AviPeerEntry, probe_timer);
 
   if (entry->challenger != NULL && entry->main != NULL)
-    avi_connection_close (entry->main, g_error_new_literal (AVI_ERROR, AVI_ERROR_TIMEOUT,
-                                                            "the peer restarted, and is silent on this connection"));
+    avi_connection_close (entry->main, AVI_CLOSER_US,
+                          g_error_new_literal (AVI_ERROR, AVI_ERROR_TIMEOUT,
+                                               "the peer restarted, and is silent on this connection"));
 }
 
 /* A connection of another boot: does the one in use still live? */
@@ -208,7 +209,7 @@ avi_swarm_challenge (AviSwarm      *self,
 
   entry->challenger = connection;
   if (before != NULL && before != connection)
-    avi_connection_close (before, NULL);
+    avi_connection_end (before, "the peer restarted once more");
   entry->probe_started = avi_loop_now (self->engine->loop);
   avi_loop_set_timer (self->engine->loop, &entry->probe_timer, entry->probe_started + PROBE_TIME,
                       avi_swarm_probe_timeout);
@@ -231,7 +232,7 @@ avi_swarm_declare_conflict (AviSwarm     *self,
   avi_loop_clear_timer (self->engine->loop, &entry->probe_timer);
   avi_core_count (self->engine->core, AVI_COUNT_IDENTITY_CONFLICTS, 1);
   avi_core_push (self->engine->core, event);
-  avi_connection_close (challenger,
+  avi_connection_close (challenger, AVI_CLOSER_US,
                         g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
 }
 
@@ -255,7 +256,7 @@ avi_swarm_settle (AviSwarm      *self,
   if (avi_swarm_is_full (self, entry, connection))
     {
       avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
-      avi_connection_close (connection,
+      avi_connection_close (connection, AVI_CLOSER_US,
                             g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
                                          "max-peers is reached: %u of %u are connected, and %s would be one more",
                                          self->n_connected, self->engine->settings->max_peers, entry->id_text));
@@ -270,7 +271,8 @@ avi_swarm_settle (AviSwarm      *self,
     {
     case RELATION_SAME_BOOT:
       keep = avi_swarm_choose (self, entry, entry->main, connection);
-      avi_connection_drain (keep == connection ? entry->main : connection, DRAIN_TIME);
+      avi_connection_drain (keep == connection ? entry->main : connection, DRAIN_TIME,
+                            "another connection with the peer is used");
       if (keep == connection)
         avi_swarm_promote (self, entry, connection, TRUE);
       break;
@@ -518,7 +520,7 @@ avi_swarm_closed (AviSwarm      *self,
     return;
   if (entry->calls->len > 0 && entry->dial == NULL)
     {
-      g_autoptr(GError) error = g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The connection to %s ended at once: %s",
+      g_autoptr(GError) error = g_error_new (AVI_ERROR, AVI_ERROR_CLOSED, "The connection to %s did not last: %s",
                                              entry->id_text, connection->why_closed);
 
       avi_swarm_answer_calls (self, entry, error);
@@ -536,6 +538,7 @@ avi_swarm_going_away (AviSwarm      *self,
   if (connection->draining || entry == NULL)
     return;
   connection->draining = TRUE;
+  connection->why_drained = "the peer said goodbye";
   connection->drain_deadline = avi_loop_now (self->engine->loop) + DRAIN_TIME;
   avi_connection_update_timer (connection);
   if (entry->main == connection && avi_swarm_find_successor (entry) != NULL)

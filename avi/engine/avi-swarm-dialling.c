@@ -105,7 +105,7 @@ avi_swarm_dial_done (gpointer       user_data,
       entry->last_error = g_strdup (error->message);
       avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
     }
-  avi_engine_log (&entry->id, NULL, "%s (attempt %u)", error->message, entry->failures);
+  avi_engine_log (self->engine, &entry->id, NULL, "%s", error->message);
   if (entry->connections->len == 0)
     avi_swarm_answer_calls (self, entry, error);
   avi_swarm_schedule (self, entry);

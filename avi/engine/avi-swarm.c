@@ -265,7 +265,7 @@ avi_swarm_push_identify (AviSwarm *self)
 static void
 avi_swarm_say_goodbye_to (AviConnection *connection)
 {
-  avi_connection_drain (connection, G_USEC_PER_SEC);
+  avi_connection_drain (connection, G_USEC_PER_SEC, "this device stopped");
 }
 
 void
@@ -295,7 +295,7 @@ avi_swarm_is_flushed (AviSwarm *self)
 static void
 avi_swarm_close_it (AviConnection *connection)
 {
-  avi_connection_close (connection, g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "this device stopped"));
+  avi_connection_end (connection, "this device stopped");
 }
 
 void

@@ -58,6 +58,7 @@ struct _AviLink
   gint64             handshake_timeout;
   gint64             negotiation_timeout;
   AviRandom         *random;
+  AviLinkTap        *tap; /* or NULL */
 
   gint64       now;      /* as last told */
   gint64       deadline; /* of the handshake */

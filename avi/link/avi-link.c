@@ -108,6 +108,9 @@ avi_link_pull_security (AviLink *self, AviLinkEvent *event)
       break;
 
     case AVI_MULTISTREAM_EVENT_DATA:
+      /* It was put there with the negotiation before it. */
+      if (self->tap != NULL)
+        avi_link_tap_take_back (self->tap, told.data.len);
       avi_link_feed_noise (self, told.data);
       break;
 
@@ -146,6 +149,8 @@ avi_link_pull_noise (AviLink *self, AviLinkEvent *event)
       return avi_link_on_proven (self, told.muxer, event);
 
     case AVI_NOISE_EVENT_DATA:
+      if (self->tap != NULL)
+        avi_link_tap_put (self->tap, FALSE, told.data);
       if (self->muxer != NULL)
         avi_link_feed_muxer (self, told.data);
       else
@@ -242,6 +247,8 @@ avi_link_receive (AviLink *self, AviSpan bytes, gint64 now, GError **error)
 
   if (self->error == NULL && bytes.len > 0)
     {
+      if (self->security != NULL && self->tap != NULL)
+        avi_link_tap_put (self->tap, FALSE, bytes);
       if (self->security == NULL)
         avi_link_feed_noise (self, bytes);
       else if (!avi_multistream_receive (self->security, bytes, now, &failure))
@@ -268,6 +275,14 @@ avi_link_check_done (AviMultistream **negotiation)
     g_clear_pointer (negotiation, avi_multistream_free);
 }
 
+/* What was written since @start goes out in clear, or is about to be sealed. */
+static void
+avi_link_tap_said (AviLink *self, AviWriter *writer, gsize start)
+{
+  if (self->tap != NULL && writer->len > start)
+    avi_link_tap_put (self->tap, TRUE, AVI_SPAN (writer->data + start, writer->len - start));
+}
+
 static void
 avi_link_seal (AviLink *self, AviWriter *writer, gsize start)
 {
@@ -285,6 +300,7 @@ avi_link_transmit_sealed (AviLink *self, AviWriter *writer)
   while (more && self->error == NULL)
     {
       gsize start = avi_noise_begin (self->noise, writer, MIN_FRAME);
+      gsize plain = writer->len;
 
       if (start == G_MAXSIZE)
         return;
@@ -295,6 +311,7 @@ avi_link_transmit_sealed (AviLink *self, AviWriter *writer)
       /* A listener's frames only once it knows that the peer speaks Yamux. */
       if (self->dialer || self->stage == AVI_LINK_OPEN)
         more |= avi_yamux_transmit (self->yamux, writer, self->now);
+      avi_link_tap_said (self, writer, plain);
       avi_link_seal (self, writer, start);
     }
 }
@@ -309,7 +326,10 @@ avi_link_transmit (AviLink *self, AviWriter *writer, gint64 now)
     return FALSE;
 
   if (self->security != NULL)
-    avi_multistream_transmit (self->security, writer, now);
+    {
+      avi_multistream_transmit (self->security, writer, now);
+      avi_link_tap_said (self, writer, before);
+    }
   if (self->noise != NULL)
     {
       avi_noise_transmit (self->noise, writer, now);
@@ -369,6 +389,7 @@ avi_link_new (const AviLinkConfig *config, gint64 now)
   self->handshake_timeout = config->handshake_timeout > 0 ? config->handshake_timeout : DEFAULT_TIMEOUT;
   self->negotiation_timeout = config->negotiation_timeout > 0 ? config->negotiation_timeout : DEFAULT_TIMEOUT;
   self->random = config->random;
+  self->tap = config->tap;
 
   self->now = now;
   self->deadline = now + self->handshake_timeout;

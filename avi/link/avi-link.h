@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include "link/avi-link-tap.h"
 #include "link/avi-noise.h"
 #include "link/avi-yamux.h"
 
@@ -40,6 +41,7 @@ typedef struct
                                              security negotiation, Noise handshake or muxer negotiation */
   gint64             negotiation_timeout; /* µs, of a stream's protocol; 0: 10 s. The stream is then reset */
   AviRandom         *random;
+  AviLinkTap        *tap;      /* what is said and heard, in clear; NULL: nobody asks. Must outlive the link */
 } AviLinkConfig;
 
 typedef enum

@@ -285,7 +285,7 @@ on_dialled (gpointer user_data, AviDial *dial, AviConnection *connection, const 
   if (connection == NULL)
     fail (error->message);
   node_note (self);
-  avi_connection_close (connection, NULL);
+  avi_connection_end (connection, "the run is over");
   if (self->times->len < self->count)
     avi_core_run (self->core, dial_again, self);
   else

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, yamux and link into corpus/.
+"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, yamux, link and connection into
+corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -159,3 +160,36 @@ write('link/dialler-queues', bytes([0x1b, OPEN, 0] + 3 * [SEND, 0, 255] + [SAY_P
 write('link/meddler', bytes([0x12, MANNER, 0x69, SAY_PHRASE, SYN, 1, BEGIN_A_HELLO, MANNER, 0x10, SAY_PHRASE, SYN, 3, BEGIN_A_HELLO]))
 write('link/quiet', bytes([0x02, WAIT, 150, WAIT, 255]))
 write('link/leaving', bytes([0x12, SAY_PHRASE, SYN, 1, BEGIN_A, LEAVE, SAY_RAW, 12, 0, 3] + 10 * [0] + [ASK, OPEN, 0, RESET, 0]))
+
+# The first byte chooses who dialled, and limits; then come commands.
+(SAY_DATA, SAY_UPDATE, SAY_PROTOCOL, SAY_IDENTIFY, SAY_PING, SAY_PONG, SAY_RPC, SAY_RAW, OPEN, PUBLISH, SUBSCRIBE, FINISH,
+ RESET, WAIT, GO_AWAY) = range(15)
+ID, PUSH, PING, PUBSUB, NOT = range(5)
+# A listener's own three streams are 2, 4 and 6, a dialler's 1, 3 and 5, in this order.
+THREE = (ID, PING, PUBSUB)
+TAKEN = {who: sum(([SAY_PROTOCOL, ACK, 2 - who + 2 * i, what] for i, what in enumerate(THREE)), []) for who in (0, 1)}
+ASK_ALL = {who: sum(([SAY_PROTOCOL, SYN, 1 + who + 2 * i, what] for i, what in enumerate((ID, PUSH, PING, PUBSUB))), [])
+           for who in (0, 1)}
+ON, GRAFT, PRUNE = 4, 2, 3
+for who in (0, 1):
+    mine, theirs = 2 - who, 1 + who
+    write(f'connection/conversation-{who}', bytes(
+        [who] + TAKEN[who] + [SAY_IDENTIFY, mine, 0, SAY_UPDATE, FIN, mine, 0, SAY_PONG, mine + 2, 99] + ASK_ALL[who]
+        + [SAY_IDENTIFY, theirs + 2, 0, SAY_UPDATE, FIN, theirs + 2, 0, SAY_PING, theirs + 4, 1, SAY_PING, theirs + 4, 3]
+        + [SAY_RPC, theirs + 6, ON, SAY_RPC, theirs + 6, GRAFT, SAY_RPC, theirs + 6, 1, SAY_RPC, theirs + 6, 5, PUBLISH, 9]
+        + [WAIT, 20, WAIT, 140, SAY_PONG, mine + 2, 99, SAY_RPC, theirs + 6, PRUNE, WAIT, 255]))
+write('connection/identify-cut', bytes([0] + TAKEN[0] + [SAY_IDENTIFY, 2, 9, SAY_UPDATE, FIN, 2, 0, OPEN, 0]))
+write('connection/wrong-pong', bytes([1] + TAKEN[1] + [SAY_PONG, 3, 7]))
+write('connection/unanswered-ping', bytes([0x20] + TAKEN[0] + [WAIT, 101]))
+write('connection/ping-flood', bytes([0x20] + ASK_ALL[0] + [SAY_PING, 5, 31, SAY_PING, 5, 31]))
+write('connection/forged', bytes([1] + TAKEN[1] + ASK_ALL[1] + [SAY_RPC, 8, ON, SAY_RPC, 8, 129, SAY_RPC, 8, 1, SAY_RPC, 8, 1]))
+write('connection/rpc-garbage', bytes([0] + ASK_ALL[0] + [SAY_DATA, 0, 7, 4, 3, 0x0a, 0x7f, 0, SAY_PROTOCOL, SYN, 9, PUBSUB,
+                                                          SAY_DATA, 0, 9, 5, 0xff, 0xff, 0xff, 0xff, 0x7f]))
+write('connection/slow-reader', bytes([0x10] + TAKEN[0] + ASK_ALL[0] + [SAY_RPC, 7, ON] + 6 * [PUBLISH, 99]
+                                      + [WAIT, 9] + 4 * [SAY_UPDATE, 0, 6, 255] + [PUBLISH, 99, WAIT, 20]))
+USED_UP = [0] + TAKEN[0] + ASK_ALL[0] + [SAY_RPC, 7, ON] + 30 * [PUBLISH, 40]
+write('connection/window-used-up', bytes(USED_UP + [SAY_UPDATE, 0, 6, 200, WAIT, 9, PUBLISH, 40]))
+write('connection/window-used-up-ended', bytes(USED_UP + [SAY_UPDATE, FIN, 6, 0, OPEN, 2, PUBLISH, 40]))
+write('connection/output-ended', bytes([0] + TAKEN[0] + [SAY_UPDATE, FIN, 6, 0, OPEN, 2, SAY_PROTOCOL, ACK, 8, NOT, OPEN, 2]))
+write('connection/leaving', bytes([0] + TAKEN[0] + ASK_ALL[0] + [GO_AWAY, OPEN, 0, SAY_PROTOCOL, SYN, 9, ID, FINISH, 0, RESET, 1]))
+write('connection/raw', bytes([1, SAY_RAW, 12, 0, 2, 0, 1] + 4 * [0] + [0, 0, 0, 5] + [SAY_RAW, 3, 0, 9, 9]))

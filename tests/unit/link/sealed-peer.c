@@ -26,6 +26,22 @@ sealed_peer_hear (SealedPeer *self)
       g_byte_array_append (self->heard, event.data.data, event.data.len);
 }
 
+/* An error is final: it is told again, and nothing else comes of the link. */
+static void
+sealed_peer_check_dead (SealedPeer *self)
+{
+  AviLinkEvent event;
+  g_autoptr(GError) again = NULL;
+
+  avi_writer_truncate (&self->writer, 0);
+  g_assert_false (avi_link_next (self->link, &event));
+  g_assert_false (avi_link_transmit (self->link, &self->writer, self->now));
+  g_assert_cmpuint (self->writer.len, ==, 0);
+  g_assert_cmpint (avi_link_deadline (self->link), ==, G_MAXINT64);
+  g_assert_false (avi_link_receive (self->link, AVI_SPAN_EMPTY, self->now, &again));
+  g_assert_error (again, self->error->domain, self->error->code);
+}
+
 /* FALSE: the link failed. */
 static gboolean
 sealed_peer_tell (SealedPeer *self, AviSpan bytes)
@@ -34,6 +50,7 @@ sealed_peer_tell (SealedPeer *self, AviSpan bytes)
     return TRUE;
 
   g_assert_nonnull (self->error);
+  sealed_peer_check_dead (self);
   g_clear_pointer (&self->link, avi_link_free);
   return FALSE;
 }
