@@ -252,6 +252,8 @@ obey (Node *self, const char *line, GError **error)
   else if (g_str_equal (verb, "perf") && strchr (text, ' ') != NULL)
     peer_streams_perf (self->device, first, g_ascii_strtoull (text, NULL, 10),
                        g_ascii_strtoull (strchr (text, ' '), NULL, 10));
+  else if (g_str_equal (verb, "reset"))
+    peer_streams_reset (self->device, first);
   else if (g_str_equal (verb, "publish-size"))
     {
       g_autoptr(GBytes) data = bytes_of_x (text);

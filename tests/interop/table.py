@@ -322,15 +322,8 @@ def _(pair):
 
 
 # ---- /perf/1.0.0 (libp2p/specs, perf/perf.md) ------------------------------------------------------
-# NOT YET RUN: our node has no command `perf PEER UP DOWN`, answered by `perf SECONDS`. When it has, this is to be
-# True, and these rows are run.
 
-HAS_PERF = False
 PERF_BYTES = 64 << 20
-
-
-def perf_case(sentence):
-    return case(sentence, lacks='streams') if HAS_PERF else lambda function: function
 
 
 def perf(asks, answers, up, down):
@@ -339,38 +332,38 @@ def perf(asks, answers, up, down):
     assert float(seconds) > 0
 
 
-@perf_case('perf: we send it 64 MiB')
+@case('perf: we send it 64 MiB', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     perf(us, them, PERF_BYTES, 0)
 
 
-@perf_case('perf: we take 64 MiB from it')
+@case('perf: we take 64 MiB from it', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     perf(us, them, 0, PERF_BYTES)
 
 
-@perf_case('perf: it sends us 64 MiB')
+@case('perf: it sends us 64 MiB', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     perf(them, us, PERF_BYTES, 0)
 
 
-@perf_case('perf: it takes 64 MiB from us')
+@case('perf: it takes 64 MiB from us', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     perf(them, us, 0, PERF_BYTES)
 
 
-@perf_case('perf: we send a few bytes, close our half, and hear as many')
+@case('perf: we send a few bytes, close our half, and hear as many', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     for _ in range(10):
         perf(us, them, 10, 10)
 
 
-@perf_case(f'perf: we open {MANY_STREAMS} substreams at once')
+@case(f'perf: we open {MANY_STREAMS} substreams at once', lacks='streams')
 def _(pair):
     us, them = pair.linked()
     for _ in range(MANY_STREAMS):
@@ -378,6 +371,17 @@ def _(pair):
     for _ in range(MANY_STREAMS):
         us.expect('perf')
     hear_each_other(us, them, TOPIC)
+
+
+@case('we reset a substream, and the connection stays', lacks='streams')
+def _(pair):
+    us, them = pair.linked()
+    for _ in range(10):
+        us.tell('reset', them.id)
+        us.expect('reset', them.id)
+    perf(us, them, 10, 10)
+    hear_each_other(us, them, TOPIC)
+    assert not us.has('disconnected') and not them.has('disconnected')
 
 
 # ---- The table ----------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ const (
 	maxShown    = 256
 	chunk       = 64 * 1024
 	perfID      = "/perf/1.0.0"
-	maxQueued   = 4096 // messages; of its own accord it drops what comes while 32 wait
+	echoID      = "/avi-bench/echo/1.0.0" // sends back what it hears; ours serves it, of ping only two streams at a time
+	maxQueued   = 4096                    // messages; of its own accord it drops what comes while 32 wait
 	dialTimeout = 10 * time.Second
 )
 
@@ -434,9 +435,9 @@ func (n *node) perf(id peer.ID, up, down uint64) error {
 	return err
 }
 
-// openPing makes a ping that is answered; the stream stays open.
-func (n *node) openPing(id peer.ID) (network.Stream, error) {
-	stream, err := n.host.NewStream(n.ctx, id, ping.ID)
+// openEcho has 32 bytes come back; the stream stays open.
+func (n *node) openEcho(id peer.ID) (network.Stream, error) {
+	stream, err := n.host.NewStream(n.ctx, id, echoID)
 	if err != nil {
 		return nil, err
 	}
@@ -452,7 +453,7 @@ func (n *node) openMany(id peer.ID, count int) error {
 	problems := make([]error, count)
 	var all sync.WaitGroup
 	for i := range count {
-		all.Go(func() { streams[i], problems[i] = n.openPing(id) })
+		all.Go(func() { streams[i], problems[i] = n.openEcho(id) })
 	}
 	all.Wait()
 	if err := errors.Join(problems...); err != nil {
@@ -466,7 +467,7 @@ func (n *node) openMany(id peer.ID, count int) error {
 }
 
 func (n *node) halfClose(id peer.ID) error {
-	stream, err := n.host.NewStream(n.ctx, id, ping.ID)
+	stream, err := n.host.NewStream(n.ctx, id, echoID)
 	if err != nil {
 		return err
 	}
@@ -487,7 +488,7 @@ func (n *node) halfClose(id peer.ID) error {
 }
 
 func (n *node) reset(id peer.ID) error {
-	stream, err := n.openPing(id)
+	stream, err := n.openEcho(id)
 	if err == nil {
 		err = stream.Reset()
 	}

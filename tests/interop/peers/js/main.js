@@ -22,7 +22,8 @@ const MAX_MESSAGE = 1 << 20
 const MAX_SHOWN = 256
 const MAX_STREAMS = 1024
 const CHUNK = 64 * 1024
-const PING = '/ipfs/ping/1.0.0'
+// Sends back what it hears; ours serves it, of ping only two streams at a time.
+const ECHO = '/avi-bench/echo/1.0.0'
 const PERF = '/perf/1.0.0'
 
 const text = { type: 'string' }
@@ -159,9 +160,9 @@ async function perf (node, peer, up, down) {
   tell('perf', ((performance.now() - started) / 1000).toFixed(6))
 }
 
-// A ping that is answered; the stream stays open.
-async function openPing (node, peer) {
-  const stream = await node.dialProtocol(peer, PING, { maxOutboundStreams: MAX_STREAMS })
+// 32 bytes that came back; the stream stays open.
+async function openEcho (node, peer) {
+  const stream = await node.dialProtocol(peer, ECHO, { maxOutboundStreams: MAX_STREAMS })
   let received = 0
   const answered = new Promise((resolve, reject) => {
     stream.addEventListener('message', ({ data }) => {
@@ -177,14 +178,14 @@ async function openPing (node, peer) {
 }
 
 async function openMany (node, peer, count) {
-  const pings = await Promise.all(Array.from({ length: count }, () => openPing(node, peer)))
+  const pings = await Promise.all(Array.from({ length: count }, () => openEcho(node, peer)))
   await Promise.all(pings.map(({ answered }) => answered))
   tell('streams', peer, count)
   await Promise.all(pings.map(({ stream }) => stream.close()))
 }
 
 async function halfClose (node, peer) {
-  const { stream, answered } = await openPing(node, peer)
+  const { stream, answered } = await openEcho(node, peer)
   const ended = new Promise(resolve => stream.addEventListener('remoteCloseWrite', resolve))
   await stream.close()
   await answered
@@ -193,7 +194,7 @@ async function halfClose (node, peer) {
 }
 
 async function reset (node, peer) {
-  const { stream, answered } = await openPing(node, peer)
+  const { stream, answered } = await openEcho(node, peer)
   await answered
   stream.abort(new Error('as asked'))
   tell('reset', peer)

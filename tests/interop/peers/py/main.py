@@ -33,6 +33,7 @@ MAX_MESSAGE = 1 << 20
 MAX_SHOWN = 256
 CHUNK = 64 * 1024
 PERF = '/perf/1.0.0'
+ECHO = '/avi-bench/echo/1.0.0'  # sends back what it hears; ours serves it, of ping only two streams at a time
 DIAL_TIMEOUT = 10   # seconds
 
 
@@ -170,9 +171,9 @@ class Node:
             raise ValueError(f'{received} bytes of {down}')
         tell('perf', f'{time.monotonic() - started:.6f}')
 
-    async def open_ping(self, peer):
-        """A ping that is answered; the stream stays open."""
-        stream = await self.host.new_stream(peer, [PING])
+    async def open_echo(self, peer):
+        """32 bytes that came back; the stream stays open."""
+        stream = await self.host.new_stream(peer, [ECHO])
         await stream.write(bytes(32))
         await read_exactly(stream, 32)
         return stream
@@ -181,7 +182,7 @@ class Node:
         streams = []
 
         async def one():
-            streams.append(await self.open_ping(peer))
+            streams.append(await self.open_echo(peer))
 
         async with trio.open_nursery() as nursery:
             for _ in range(int(count)):
@@ -191,7 +192,7 @@ class Node:
             await stream.close()
 
     async def half_close(self, peer):
-        stream = await self.host.new_stream(peer, [PING])
+        stream = await self.host.new_stream(peer, [ECHO])
         await stream.write(bytes(32))
         await stream.close_write()
         if await count_to_end(stream) != 32:
@@ -199,7 +200,7 @@ class Node:
         tell('half-closed', peer)
 
     async def reset(self, peer):
-        stream = await self.open_ping(peer)
+        stream = await self.open_echo(peer)
         await stream.reset()
         tell('reset', peer)
 

@@ -23,7 +23,8 @@ const RSA_KEY: &[u8] = include_bytes!("../rsa-2048.pk8");
 const MAX_MESSAGE: usize = 1 << 20;
 const MAX_SHOWN: usize = 256;
 const CHUNK: usize = 64 * 1024;
-const PING: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
+/// Sends back what it hears; ours serves it, of ping only two streams at a time.
+const ECHO: StreamProtocol = StreamProtocol::new("/avi-bench/echo/1.0.0");
 const PERF: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
 
 type Failure = Box<dyn Error>;
@@ -158,9 +159,9 @@ async fn perf(mut control: Control, peer: PeerId, up: u64, down: u64) -> Result<
     }
 }
 
-/// A ping that is answered; the stream stays open.
-async fn open_ping(mut control: Control, peer: PeerId) -> Result<Stream, Failure> {
-    let mut stream = control.open_stream(peer, PING).await?;
+/// 32 bytes that came back; the stream stays open.
+async fn open_echo(mut control: Control, peer: PeerId) -> Result<Stream, Failure> {
+    let mut stream = control.open_stream(peer, ECHO).await?;
     let mut answer = [0; 32];
 
     stream.write_all(&[0; 32]).await?;
@@ -169,7 +170,7 @@ async fn open_ping(mut control: Control, peer: PeerId) -> Result<Stream, Failure
 }
 
 async fn open_many(control: Control, peer: PeerId, count: usize) -> Result<String, Failure> {
-    let mut streams = try_join_all((0..count).map(|_| open_ping(control.clone(), peer))).await?;
+    let mut streams = try_join_all((0..count).map(|_| open_echo(control.clone(), peer))).await?;
 
     for stream in &mut streams {
         stream.close().await?;
@@ -178,7 +179,7 @@ async fn open_many(control: Control, peer: PeerId, count: usize) -> Result<Strin
 }
 
 async fn half_close(mut control: Control, peer: PeerId) -> Result<String, Failure> {
-    let mut stream = control.open_stream(peer, PING).await?;
+    let mut stream = control.open_stream(peer, ECHO).await?;
 
     stream.write_all(&[0; 32]).await?;
     stream.close().await?;
@@ -190,7 +191,7 @@ async fn half_close(mut control: Control, peer: PeerId) -> Result<String, Failur
 
 /// A stream that is dropped before it is closed is reset.
 async fn reset(control: Control, peer: PeerId) -> Result<String, Failure> {
-    open_ping(control, peer).await?;
+    open_echo(control, peer).await?;
     Ok(format!("reset {peer}"))
 }
 
@@ -334,7 +335,9 @@ async fn run() -> Result<(), Failure> {
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)?
         .with_behaviour(|_| behaviour)?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(24 * 3600)))
+        .with_swarm_config(|config| {
+            config.with_idle_connection_timeout(Duration::from_secs(24 * 3600)).with_max_negotiating_inbound_streams(1024)
+        })
         .build();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
 
