@@ -241,6 +241,8 @@ avi_swarm_is_full (AviSwarm      *self,
          && self->n_connected >= self->engine->settings->max_peers;
 }
 
+static void avi_swarm_replace_main (AviSwarm *self, AviPeerEntry *entry, AviConnection *ended);
+
 /* @connection is identified: where does it stand? */
 static void
 avi_swarm_settle (AviSwarm      *self,
@@ -260,6 +262,12 @@ avi_swarm_settle (AviSwarm      *self,
   if (entry->main == NULL)
     {
       avi_swarm_promote (self, entry, connection, FALSE);
+      return;
+    }
+  /* The peer has said goodbye on it: it may answer for a while yet, and is no rival. */
+  if (entry->main->draining)
+    {
+      avi_swarm_replace_main (self, entry, entry->main);
       return;
     }
   switch (avi_swarm_relate (entry->main, connection))
@@ -385,6 +393,9 @@ avi_swarm_pong (AviSwarm      *self,
       avi_swarm_declare_conflict (self, entry);
       return;
     }
+  /* This ping was under way when the challenger came: only the next one tells of now. */
+  if (entry->challenger != NULL)
+    avi_ping_service_probe (connection);
   /* The snapshot always follows; the program is woken for a change that matters. */
   change = ABS (round_trip - entry->round_trip);
   if (entry->round_trip < 0 || (change > 1000 && change * 4 > entry->round_trip))
