@@ -61,7 +61,6 @@ struct _AviConnection
   AviMultiaddr      *remote;
   AviMultiaddr      *local;       /* from when it is connected; NULL before */
   gboolean           inbound;
-  gboolean           read_paused; /* never for long: only while `unsent` is too large */
   struct sockaddr_storage source; /* of an inbound one, for the limits */
   gint64             connect_deadline;
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
