@@ -232,13 +232,20 @@ avi_swarm_declare_conflict (AviSwarm     *self,
                         g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
 }
 
+/* TRUE: @connection, which is or would be the one in use, is that of one peer too many, and has been closed. */
 static gboolean
-avi_swarm_is_full (AviSwarm      *self,
-                   AviPeerEntry  *entry,
-                   AviConnection *connection)
+avi_swarm_refuse_peer (AviSwarm      *self,
+                       AviPeerEntry  *entry,
+                       AviConnection *connection)
 {
-  return entry->main == NULL && avi_peer_is_avi (&connection->info)
-         && self->n_connected >= self->engine->settings->max_peers;
+  if (entry->counted || !avi_peer_is_avi (&connection->info)
+      || self->n_connected < self->engine->settings->max_peers)
+    return FALSE;
+  avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
+  avi_connection_close (connection,
+                        g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
+                                     self->n_connected, self->engine->settings->max_peers));
+  return TRUE;
 }
 
 static void avi_swarm_replace_main (AviSwarm *self, AviPeerEntry *entry, AviConnection *ended);
@@ -251,17 +258,10 @@ avi_swarm_settle (AviSwarm      *self,
 {
   AviConnection *keep;
 
-  if (avi_swarm_is_full (self, entry, connection))
-    {
-      avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
-      avi_connection_close (connection,
-                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT, "max-peers is reached: %u of %u are connected",
-                                         self->n_connected, self->engine->settings->max_peers));
-      return;
-    }
   if (entry->main == NULL)
     {
-      avi_swarm_promote (self, entry, connection, FALSE);
+      if (!avi_swarm_refuse_peer (self, entry, connection))
+        avi_swarm_promote (self, entry, connection, FALSE);
       return;
     }
   /* The peer has said goodbye on it: it may answer for a while yet, and is no rival. */
@@ -351,7 +351,12 @@ avi_swarm_take_identify (AviSwarm          *self,
     return;
   avi_swarm_keep_identify (connection, info);
   if (entry->main == connection)
-    avi_swarm_learn (self, entry, connection);
+    {
+      /* It says only now that it is of Avi. */
+      if (avi_swarm_refuse_peer (self, entry, connection))
+        return;
+      avi_swarm_learn (self, entry, connection);
+    }
   if (info->listen_addresses != NULL)
     avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
   if (!connection->identified)
@@ -413,7 +418,7 @@ avi_swarm_pong (AviSwarm      *self,
 static AviConnection *
 avi_swarm_find_successor (AviPeerEntry *entry)
 {
-  AviConnection *found = entry->challenger;
+  AviConnection *found = entry->challenger != NULL && !entry->challenger->draining ? entry->challenger : NULL;
 
   for (guint i = 0; found == NULL && i < entry->connections->len; i++)
     {

@@ -34,6 +34,7 @@ struct _Puppet
   guint           n_identified;
   guint           n_reset;
   PuppetManners   manners;
+  AviLinkStream  *asked;        /* on which it is mute about who it is; or NULL */
   gboolean        refuses_pings;
 
   const char *const *protocols; /* that identify lists */
@@ -215,6 +216,7 @@ puppet_answer_identify (Puppet        *self,
       break;
     case PUPPET_IS_MUTE:
     default:
+      self->asked = stream;
       break;
     }
 }
@@ -305,6 +307,8 @@ puppet_drop_stream (Puppet        *self,
   g_hash_table_remove (self->readers, stream);
   if (self->pubsub == stream)
     self->pubsub = NULL;
+  if (self->asked == stream)
+    self->asked = NULL;
 }
 
 static void
@@ -436,6 +440,8 @@ puppet_set_manners (Puppet       *self,
                     PuppetManners manners)
 {
   self->manners = manners;
+  if (self->asked != NULL)
+    puppet_answer_identify (self, g_steal_pointer (&self->asked));
 }
 
 void

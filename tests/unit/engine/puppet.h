@@ -54,6 +54,7 @@ typedef enum
   PUPPET_LIES     /* it says another's key */
 } PuppetManners;
 
+/* One that was mute answers now. */
 void               puppet_set_manners   (Puppet *self, PuppetManners manners);
 /* From now on it takes no stream for pings: the other end is left with Yamux's. */
 void               puppet_refuse_pings  (Puppet *self);

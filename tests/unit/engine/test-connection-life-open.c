@@ -9,6 +9,7 @@
 #include "engine/avi-connection.h"
 #include "engine/avi-core-private.h"
 #include "life-fixture.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
 
 static guint64
 count (LifeFixture *fixture, const char *name)
@@ -66,6 +67,42 @@ test_mute (LifeFixture *fixture, gconstpointer data)
   g_assert_cmpstr (life_fixture_hear (fixture), ==, "");
   life_fixture_wait (fixture, 1);
   assert_in_use_without_identify (fixture);
+}
+
+static void
+test_late (LifeFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviPeerInfo) info = NULL;
+
+  come_with_manners (fixture, PUPPET_IS_MUTE);
+  life_fixture_settle (fixture);
+  life_fixture_wait (fixture, 5 * SECOND);
+  assert_in_use_without_identify (fixture);
+  puppet_set_manners (fixture->puppets[0], PUPPET_SAYS_WHO);
+  life_fixture_settle (fixture);
+  info = core_fixture_look (&fixture->under_test, fixture->other);
+  g_assert_cmpstr (info->agent, ==, "puppet");
+  g_assert_cmpstr (life_fixture_hear (fixture), ==, "c");
+}
+
+/* Nobody gets past the limit by saying late what he is. */
+static void
+test_late_max_peers (LifeFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviKeyPair) first = avi_key_pair_generate ();
+
+  fixture->under_test.settings.max_peers = 1;
+  come_with_manners (fixture, PUPPET_IS_MUTE);
+  fixture->puppets[1] = puppet_dial (first, fixture->port, 1);
+  life_fixture_await_story (fixture, "c");
+  life_fixture_wait (fixture, 5 * SECOND);
+  life_fixture_await_story (fixture, "cc");
+  puppet_set_manners (fixture->puppets[0], PUPPET_SAYS_WHO);
+  life_fixture_await_story (fixture, "ccd");
+  g_assert_nonnull (strstr (fixture->why, "max-peers is reached: 1 of 1"));
+  life_fixture_await_close (fixture, 0);
+  g_assert_true (puppet_is_open (fixture->puppets[1]));
+  g_assert_cmpuint (count (fixture, "refused-max-peers"), ==, 1);
 }
 
 static void
@@ -184,13 +221,17 @@ test_goodbye (LifeFixture *fixture, gconstpointer data)
 static void
 test_goodbye_with_another (LifeFixture *fixture, gconstpointer data)
 {
+  static const char *const protocols[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
+
   life_fixture_start (fixture);
-  life_fixture_come (fixture, 0, 0);
+  puppet_set_protocols (life_fixture_come (fixture, 0, 0), protocols);
   life_fixture_await_story (fixture, "c");
-  life_fixture_come (fixture, 1, 0);
+  puppet_set_protocols (life_fixture_come (fixture, 1, 0), protocols);
   life_fixture_await_identified (fixture, 1);
+  g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[1]), ==, 0);
   puppet_go_away (fixture->puppets[0]);
   life_fixture_settle (fixture);
+  g_assert_cmpuint (puppet_get_n_pubsub (fixture->puppets[1]), ==, 1);
   life_fixture_wait (fixture, 2 * SECOND);
   life_fixture_await_close (fixture, 0);
   g_assert_true (puppet_is_open (fixture->puppets[1]));
@@ -275,6 +316,19 @@ test_third_boot (LifeFixture *fixture, gconstpointer data)
   g_assert_true (puppet_is_open (fixture->puppets[2]));
 }
 
+static void
+test_challenger_says_goodbye (LifeFixture *fixture, gconstpointer data)
+{
+  challenge (fixture);
+  puppet_go_away (fixture->puppets[1]);
+  life_fixture_settle (fixture);
+  life_fixture_wait (fixture, SECOND);
+  life_fixture_await_story (fixture, "cd");
+  life_fixture_wait (fixture, SECOND);
+  life_fixture_await_close (fixture, 1);
+  g_assert_cmpstr (life_fixture_hear (fixture), ==, "cd");
+}
+
 /* Its answer says nothing about now, but the next does. */
 static void
 test_ping_under_way (LifeFixture *fixture, gconstpointer data)
@@ -347,6 +401,21 @@ test_drained_takes_nothing (LifeFixture *fixture, gconstpointer data)
   g_assert_true (puppet_was_told_to_go (fixture->puppets[0]));
   g_assert_cmpuint (puppet_get_n_reset (fixture->puppets[0]), ==, 1);
   g_assert_true (puppet_is_open (fixture->puppets[0]));
+}
+
+static void
+test_drained_is_identified (LifeFixture *fixture, gconstpointer data)
+{
+  come_with_manners (fixture, PUPPET_IS_MUTE);
+  life_fixture_settle (fixture);
+  puppet_go_away (fixture->puppets[0]);
+  life_fixture_settle (fixture);
+  puppet_set_manners (fixture->puppets[0], PUPPET_SAYS_WHO);
+  life_fixture_settle (fixture);
+  g_assert_cmpuint (puppet_get_n_identified (fixture->puppets[0]), ==, 1);
+  life_fixture_wait (fixture, 2 * SECOND);
+  life_fixture_await_close (fixture, 0);
+  g_assert_cmpstr (life_fixture_hear (fixture), ==, "");
 }
 
 /* --- stop, closed --- */
@@ -440,6 +509,18 @@ test_stop_flush (LifeFixture *fixture, gconstpointer data)
 }
 
 static void
+test_comes_during_stop (LifeFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviCall) call = avi_call_new (NULL);
+
+  begin_stop (fixture, call);
+  life_fixture_come (fixture, 1, 1);
+  life_fixture_await_close (fixture, 1);
+  g_assert_cmpuint (puppet_get_n_identified (fixture->puppets[1]), ==, 0);
+  g_assert_false (avi_call_is_done (call));
+}
+
+static void
 test_stop_in_a_hurry (LifeFixture *fixture, gconstpointer data)
 {
   g_autoptr(AviCall) call = avi_call_new (NULL);
@@ -483,6 +564,8 @@ main (int argc, char **argv)
   LIFE_ADD ("N5: who says that it has another's key is closed", test_lies);
   LIFE_ADD ("N6: a peer beyond max-peers is closed once it has said that it is of Avi", test_max_peers);
   LIFE_ADD ("N7: one that ends before it is identified ends the call that dialled", test_ends_before);
+  LIFE_ADD ("N8: who answers late is known from then on", test_late);
+  LIFE_ADD ("N9: who says late that it is of Avi is closed beyond max-peers", test_late_max_peers);
   LIFE_ADD ("U1: a peer that closes is disconnected", test_peer_closes);
   LIFE_ADD ("U2: an error of the socket is why it is disconnected", test_reset);
   LIFE_ADD ("U3: what is no frame ends it", test_babbles);
@@ -497,9 +580,12 @@ main (int argc, char **argv)
   LIFE_ADD ("R4: where the old connection ends the challenger is in use at once", test_old_ends);
   LIFE_ADD ("R5: a challenger that ends leaves the old connection alone", test_challenger_ends);
   LIFE_ADD ("R6: of two challengers the newer stays, and has its second", test_third_boot);
+  LIFE_ADD ("R7: a challenger that says goodbye is never in use", test_challenger_says_goodbye);
   LIFE_ADD ("D1: a drained connection is closed after 2 s, and nothing is told", test_drained);
   LIFE_ADD ("D2: a drained connection ends when the peer closes", test_drained_peer_closes);
   LIFE_ADD ("D3: a drained connection takes no new stream", test_drained_takes_nothing);
+  LIFE_ADD ("D4: one that drains and is identified is not in use", test_drained_is_identified);
+  LIFE_ADD ("A1: who gets through during a stop is not let in", test_comes_during_stop);
   LIFE_ADD ("S2: a stop waits 500 ms for a peer that does not read", test_stop_flush);
   LIFE_ADD ("S3: a stop in a hurry waits for nobody", test_stop_in_a_hurry);
   LIFE_ADD ("X1: the owner of a stream is told of the end once", test_owners);

@@ -241,24 +241,6 @@ test_closed_in_handshake (LifeFixture *fixture, gconstpointer data)
   close (listener);
 }
 
-/* Nobody but the clock ends the flush of a stop. */
-static void
-test_stop (LifeFixture *fixture, gconstpointer data)
-{
-  g_autoptr(AviCall) call = avi_call_new (NULL);
-
-  life_fixture_start (fixture);
-  life_fixture_come (fixture, 0, 1);
-  life_fixture_await_count (fixture, "connections-opened", 1);
-  avi_core_stop (fixture->under_test.core, call);
-  life_fixture_await_close (fixture, 0);
-  g_assert_cmpuint (puppet_get_n_identified (fixture->puppets[0]), ==, 0);
-  clock_advance (SECOND);
-  avi_core_hurry (fixture->under_test.core);
-  avi_call_wait (call);
-  g_assert_cmpstr (life_fixture_hear (fixture), ==, "");
-}
-
 /* --- open, and not let in --- */
 
 static void
@@ -324,7 +306,6 @@ main (int argc, char **argv)
   LIFE_ADD ("H4: who is dialled has as long as dial-timeout, whose error says at what it waited",
             test_outbound_timeout);
   LIFE_ADD ("H5: a peer that closes in the handshake is an error", test_closed_in_handshake);
-  LIFE_ADD ("A1: who gets through during a stop is not let in", test_stop);
   LIFE_ADD ("A3: after a conflict the key is refused for 60 s, and no longer", test_refused_for_a_minute);
   LIFE_ADD ("A5: who comes when 1,024 peers are held that may not be forgotten is closed", test_table_full);
   return g_test_run ();
