@@ -39,6 +39,8 @@ avi_connection_new (AviEngine       *engine,
     .expected = expected,
     .protocols = engine->protocols,
     .early_muxer = TRUE,
+    /* Of a dial all the time is dial-timeout's, which counts from before the handshake. */
+    .handshake_timeout = inbound ? 0 : engine->settings->dial_timeout,
     .yamux = {
       .max_streams = engine->settings->max_streams,
       .ping_interval = KEEP_ALIVE_INTERVAL,
@@ -646,6 +648,17 @@ avi_connection_update_timer (AviConnection *self)
   avi_loop_set_timer (self->engine->loop, &self->timer, when, avi_connection_timeout);
 }
 
+static GError *
+avi_connection_dial_timeout_error (AviConnection *self)
+{
+  double seconds = (double) self->engine->settings->dial_timeout / G_USEC_PER_SEC;
+
+  if (self->state == AVI_CONNECTION_CONNECTING)
+    return g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout)", seconds);
+  return g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout) in the %s", seconds,
+                      avi_link_get_stage (self->link));
+}
+
 static void
 avi_connection_timeout (AviTimer *timer,
                         gint64    now)
@@ -654,9 +667,7 @@ avi_connection_timeout (AviTimer *timer,
 
   if (now >= self->connect_deadline)
     {
-      avi_connection_close (self, AVI_CLOSER_NETWORK,
-                            g_error_new (AVI_ERROR, AVI_ERROR_TIMEOUT, "no answer within %.1f s (dial-timeout)",
-                                         (double) self->engine->settings->dial_timeout / G_USEC_PER_SEC));
+      avi_connection_close (self, AVI_CLOSER_NETWORK, avi_connection_dial_timeout_error (self));
       return;
     }
   if (now >= self->drain_deadline)

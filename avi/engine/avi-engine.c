@@ -375,7 +375,8 @@ avi_engine_check_flushed (AviTimer *timer,
   if (self->hurry || now >= self->stop_deadline || avi_swarm_is_flushed (self->swarm))
     avi_engine_finish_stop (self);
   else
-    avi_loop_set_timer (self->loop, timer, now + 5 * G_TIME_SPAN_MILLISECOND, avi_engine_check_flushed);
+    avi_loop_set_timer (self->loop, timer, MIN (now + 5 * G_TIME_SPAN_MILLISECOND, self->stop_deadline),
+                        avi_engine_check_flushed);
 }
 
 static void

@@ -236,14 +236,24 @@ avi_swarm_declare_conflict (AviSwarm     *self,
                         g_error_new (AVI_ERROR, AVI_ERROR_SECURITY, "two nodes have the key of %s", entry->id_text));
 }
 
+/* TRUE: @connection, which is or would be the one in use, is that of one peer too many, and has been closed. */
 static gboolean
-avi_swarm_is_full (AviSwarm      *self,
-                   AviPeerEntry  *entry,
-                   AviConnection *connection)
+avi_swarm_refuse_peer (AviSwarm      *self,
+                       AviPeerEntry  *entry,
+                       AviConnection *connection)
 {
-  return entry->main == NULL && avi_peer_is_avi (&connection->info)
-         && self->n_connected >= self->engine->settings->max_peers;
+  if (entry->counted || !avi_peer_is_avi (&connection->info)
+      || self->n_connected < self->engine->settings->max_peers)
+    return FALSE;
+  avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
+  avi_connection_close (connection, AVI_CLOSER_US,
+                        g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
+                                     "max-peers is reached: %u of %u are connected, and %s would be one more",
+                                     self->n_connected, self->engine->settings->max_peers, entry->id_text));
+  return TRUE;
 }
+
+static void avi_swarm_replace_main (AviSwarm *self, AviPeerEntry *entry, AviConnection *ended);
 
 /* @connection is identified: where does it stand? */
 static void
@@ -253,18 +263,16 @@ avi_swarm_settle (AviSwarm      *self,
 {
   AviConnection *keep;
 
-  if (avi_swarm_is_full (self, entry, connection))
-    {
-      avi_core_count (self->engine->core, AVI_COUNT_REFUSED_PEERS, 1);
-      avi_connection_close (connection, AVI_CLOSER_US,
-                            g_error_new (AVI_ERROR, AVI_ERROR_LIMIT,
-                                         "max-peers is reached: %u of %u are connected, and %s would be one more",
-                                         self->n_connected, self->engine->settings->max_peers, entry->id_text));
-      return;
-    }
   if (entry->main == NULL)
     {
-      avi_swarm_promote (self, entry, connection, FALSE);
+      if (!avi_swarm_refuse_peer (self, entry, connection))
+        avi_swarm_promote (self, entry, connection, FALSE);
+      return;
+    }
+  /* The peer has said goodbye on it: it may answer for a while yet, and is no rival. */
+  if (entry->main->draining)
+    {
+      avi_swarm_replace_main (self, entry, entry->main);
       return;
     }
   switch (avi_swarm_relate (entry->main, connection))
@@ -374,7 +382,12 @@ avi_swarm_take_identify (AviSwarm          *self,
     return;
   avi_swarm_keep_identify (connection, info);
   if (entry->main == connection)
-    avi_swarm_learn (self, entry, connection);
+    {
+      /* It says only now that it is of Avi. */
+      if (avi_swarm_refuse_peer (self, entry, connection))
+        return;
+      avi_swarm_learn (self, entry, connection);
+    }
   avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, info->n_ignored);
   if (info->listen_addresses != NULL)
     avi_swarm_learn_addresses (self, entry, connection, info->listen_addresses);
@@ -417,6 +430,9 @@ avi_swarm_pong (AviSwarm      *self,
       avi_swarm_declare_conflict (self, entry);
       return;
     }
+  /* This ping was under way when the challenger came: only the next one tells of now. */
+  if (entry->challenger != NULL)
+    avi_ping_service_probe (connection);
   /* The snapshot always follows; the program is woken for a change that matters. */
   change = ABS (round_trip - entry->round_trip);
   if (entry->round_trip < 0 || (change > 1000 && change * 4 > entry->round_trip))
@@ -434,7 +450,7 @@ avi_swarm_pong (AviSwarm      *self,
 static AviConnection *
 avi_swarm_find_successor (AviPeerEntry *entry)
 {
-  AviConnection *found = entry->challenger;
+  AviConnection *found = entry->challenger != NULL && !entry->challenger->draining ? entry->challenger : NULL;
 
   for (guint i = 0; found == NULL && i < entry->connections->len; i++)
     {

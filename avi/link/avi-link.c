@@ -17,7 +17,7 @@ static const char *const securities[] = { "/noise", NULL };
 static const char *const muxers[] = { "/yamux/1.0.0", NULL };
 static const char *const nothing[] = { NULL };
 
-/* In the words of the time-out's error, by stage. */
+/* In the words of a time-out's error, by stage. */
 static const char *const stages[] = { "security negotiation", "Noise handshake", "muxer negotiation" };
 
 void
@@ -367,6 +367,14 @@ gboolean
 avi_link_is_established (AviLink *self)
 {
   return self->stage == AVI_LINK_OPEN;
+}
+
+const char *
+avi_link_get_stage (AviLink *self)
+{
+  g_return_val_if_fail (self->stage < AVI_LINK_OPEN, NULL);
+
+  return stages[self->stage];
 }
 
 /* --- life --- */

@@ -78,6 +78,8 @@ gboolean avi_link_next     (AviLink *self, AviLinkEvent *event);
 gint64   avi_link_deadline (AviLink *self);
 
 gboolean        avi_link_is_established (AviLink *self);
+/* For what it waits until it is established: words for an error. */
+const char     *avi_link_get_stage      (AviLink *self);
 /* @protocols: offered in their order, NULL-terminated; must outlive the stream's negotiation. With
  * one protocol data goes out with the offer, with several it is held until AGREED. Fails with
  * AVI_ERROR_LIMIT or AVI_ERROR_CLOSED, as avi_yamux_open does. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -33,6 +34,9 @@ struct _Puppet
   gboolean        told_to_go;
   guint           n_identified;
   guint           n_reset;
+  PuppetManners   manners;
+  AviLinkStream  *asked;        /* on which it is mute about who it is; or NULL */
+  gboolean        refuses_pings;
 
   const char *const *protocols; /* that identify lists */
   AviPublicKey      *other;     /* the other end's; the link's */
@@ -59,9 +63,12 @@ puppet_new (AviKeyPair *key,
 {
   Puppet *self = g_new0 (Puppet, 1);
   AviLinkConfig config = { .dialer = dialer, .protocols = all_protocols, .random = avi_random_system () };
+  int one = 1;
 
   g_assert_cmpint (fd, >=, 0);
   fcntl (fd, F_SETFL, O_NONBLOCK);
+  /* What it says is there in the next turn. */
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   self->fd = fd;
   self->key = avi_key_pair_ref (key);
   self->boot = boot;
@@ -151,7 +158,8 @@ puppet_accept (AviKeyPair *key,
 void
 puppet_free (Puppet *self)
 {
-  close (self->fd);
+  if (self->fd >= 0)
+    close (self->fd);
   avi_link_free (self->link);
   g_hash_table_unref (self->readers);
   g_byte_array_unref (self->heard);
@@ -210,7 +218,9 @@ static void
 puppet_say_who (Puppet        *self,
                 AviLinkStream *stream)
 {
-  AviPublicKey *key = avi_key_pair_get_public (self->key);
+  g_autoptr(AviKeyPair) key_pair =
+      self->manners == PUPPET_LIES ? avi_key_pair_generate () : avi_key_pair_ref (self->key);
+  AviPublicKey *key = avi_key_pair_get_public (key_pair);
   AviIdentify info = {
     .protocol_version = (char *) "/avi/1.0.0",
     .agent_version = (char *) "puppet",
@@ -228,12 +238,38 @@ puppet_say_who (Puppet        *self,
 }
 
 static void
+puppet_answer_identify (Puppet        *self,
+                        AviLinkStream *stream)
+{
+  switch (self->manners)
+    {
+    case PUPPET_SAYS_WHO:
+    case PUPPET_LIES:
+      puppet_say_who (self, stream);
+      break;
+    case PUPPET_RESETS:
+      avi_link_reset (self->link, stream);
+      break;
+    case PUPPET_MUMBLES:
+      puppet_send (self, stream, AVI_SPAN_STRING ("\x07mumbles"));
+      avi_link_finish (self->link, stream);
+      break;
+    case PUPPET_IS_MUTE:
+    default:
+      self->asked = stream;
+      break;
+    }
+}
+
+static void
 puppet_take_stream (Puppet        *self,
                     AviLinkStream *stream,
                     const char    *protocol)
 {
   if (g_str_equal (protocol, AVI_IDENTIFY_PROTOCOL))
-    puppet_say_who (self, stream);
+    puppet_answer_identify (self, stream);
+  if (g_str_equal (protocol, AVI_PING_PROTOCOL) && self->refuses_pings)
+    avi_link_reset (self->link, stream);
   if (g_str_equal (protocol, AVI_IDENTIFY_PUSH_PROTOCOL))
     g_hash_table_insert (self->readers, stream, avi_identify_reader_new ());
   if (g_str_equal (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1))
@@ -311,6 +347,8 @@ puppet_drop_stream (Puppet        *self,
   g_hash_table_remove (self->readers, stream);
   if (self->pubsub == stream)
     self->pubsub = NULL;
+  if (self->asked == stream)
+    self->asked = NULL;
 }
 
 static void
@@ -437,6 +475,46 @@ puppet_set_protocols (Puppet            *self,
                       const char *const *protocols)
 {
   self->protocols = protocols != NULL ? protocols : few_protocols;
+}
+
+void
+puppet_set_manners (Puppet       *self,
+                    PuppetManners manners)
+{
+  self->manners = manners;
+  if (self->asked != NULL)
+    puppet_answer_identify (self, g_steal_pointer (&self->asked));
+}
+
+void
+puppet_refuse_pings (Puppet *self)
+{
+  self->refuses_pings = TRUE;
+}
+
+void
+puppet_go_away (Puppet *self)
+{
+  avi_link_go_away (self->link, 0);
+}
+
+void
+puppet_babble (Puppet *self)
+{
+  static const guint8 babble[] = { 0, 3, 'b', 'l', 'a' };
+
+  g_assert_cmpint (send (self->fd, babble, sizeof babble, MSG_NOSIGNAL), ==, sizeof babble);
+}
+
+void
+puppet_cut (Puppet *self)
+{
+  const struct linger linger = { .l_onoff = 1 };
+
+  g_assert_cmpint (setsockopt (self->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), ==, 0);
+  close (self->fd);
+  self->fd = -1;
+  self->closed = TRUE;
 }
 
 void

@@ -52,6 +52,27 @@ const AviIdentify *puppet_get_told      (Puppet *self);
 /* How often. */
 guint              puppet_get_n_told    (Puppet *self);
 
+/* How it answers who asks it who it is. */
+typedef enum
+{
+  PUPPET_SAYS_WHO,
+  PUPPET_RESETS,  /* the stream */
+  PUPPET_IS_MUTE,
+  PUPPET_MUMBLES, /* what is no identify */
+  PUPPET_LIES     /* it says another's key */
+} PuppetManners;
+
+/* One that was mute answers now. */
+void               puppet_set_manners   (Puppet *self, PuppetManners manners);
+/* From now on it takes no stream for pings: the other end is left with Yamux's. */
+void               puppet_refuse_pings  (Puppet *self);
+/* Says goodbye, and goes on. */
+void               puppet_go_away       (Puppet *self);
+/* Sends what is no frame. */
+void               puppet_babble        (Puppet *self);
+/* As a machine that has restarted, which knows nothing of the connection: it answers with RST. */
+void               puppet_cut           (Puppet *self);
+
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);
 void               puppet_send          (Puppet *self, AviLinkStream *stream, AviSpan bytes);
