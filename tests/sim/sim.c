@@ -36,8 +36,17 @@ sim_verdict_equal (gconstpointer a, gconstpointer b)
 Sim *
 sim_new (guint n_nodes, guint64 seed)
 {
+  SimRouterConfig router = { 0 };
+
+  return sim_new_with (n_nodes, seed, &router);
+}
+
+Sim *
+sim_new_with (guint n_nodes, guint64 seed, const SimRouterConfig *router)
+{
   Sim *self = g_new0 (Sim, 1);
 
+  self->router = *router;
   avi_random_seed (&self->random, seed);
   avi_random_seed (&self->noise, avi_random_u32 (&self->random));
   avi_sip_key_init (&self->secret, &self->random);

@@ -137,6 +137,8 @@ struct _Sim
 };
 
 Sim      *sim_new            (guint n_nodes, guint64 seed);
+/* @router: its parameters; whose it is is not looked at. */
+Sim      *sim_new_with       (guint n_nodes, guint64 seed, const SimRouterConfig *router);
 void      sim_free           (Sim *self);
 SimNode  *sim_get            (Sim *self, guint node);
 void      sim_at             (Sim *self, gint64 at, SimTask task, gpointer data, guint64 number);
