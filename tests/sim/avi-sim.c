@@ -21,7 +21,7 @@ typedef struct
 static const SimOption options[] = {
   { "nodes", "network", "nodes", "N", "How many nodes (1000)" },
   { "topology", "network", "topology", "NAME", "Who knows whom: regular (at random), full, line" },
-  { "degree", "network", "degree", "N", "Connections per node (10)" },
+  { "degree", "network", "degree", "N", "Connections per node (20)" },
   { "latency", "network", "latency", "TIME", "Of each link, one way: 20ms, or a range, 5ms..80ms" },
   { "jitter", "network", "jitter", "TIME", "What may come on top, each time anew" },
   { "loss", "network", "loss", "SHARE", "Of packets, which TCP sends again: 0.05 or 5%" },
@@ -31,7 +31,8 @@ static const SimOption options[] = {
   { "rate", "traffic", "rate", "RATE", "Messages, of all nodes together: 1, 10/s, 30/min" },
   { "duration", "traffic", "duration", "TIME", "For how long messages are published (60s)" },
   { "churn", "churn", "rate", "RATE", "Nodes that leave, crash or fall asleep, and return: 10/min" },
-  { "attack", "attack", "kind", "KIND[:SHARE]", "silent, spam, forge, graft-flood, ihave-flood, iwant-flood, eclipse, sybil" },
+  { "attack", "attack", "kind", "KIND[:SHARE]",
+    "silent, spam, forge, graft-flood, ihave-flood, iwant-flood, eclipse, sybil" },
   { "seed", "scenario", "seed", "N", "The same seed gives the same run (1)" },
 };
 
@@ -50,7 +51,8 @@ sim_arguments_read (SimArguments *self, int *argc, char ***argv, GError **error)
   g_autofree GOptionEntry *entries = g_new0 (GOptionEntry, G_N_ELEMENTS (options) + 1);
   const GOptionEntry rest[] = {
     { "scenario", 0, 0, G_OPTION_ARG_FILENAME, &self->path, "Begin with this; other options change it", "FILE" },
-    { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &self->sets, "Any key of a scenario: --set router.d=8", "GROUP.KEY=VALUE" },
+    { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &self->sets, "Any key of a scenario: --set router.d=8",
+      "GROUP.KEY=VALUE" },
     { "svg", 0, 0, G_OPTION_ARG_FILENAME, &self->svg, "Write a picture of latencies and mesh", "FILE" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, "Print JSON", NULL },
     { "log", 0, 0, G_OPTION_ARG_FILENAME, &self->log, "Write a line per event", "FILE" },

@@ -7,7 +7,7 @@
 
 #define POLITE_BACKOFF  (62 * SECOND) /* longer than a PRUNE demands, with its slack */
 #define RUDE_BACKOFF    (100 * MILLISECOND)
-#define IHAVE_IDS       400  /* made up, in one RPC */
+#define IHAVE_IDS       100  /* made up, in one RPC */
 #define IHAVE_RPCS      12   /* at once, which is more than a peer looks at in a heartbeat */
 #define REMEMBERED_IDS  200  /* of messages that came, to ask for them again */
 #define FORGERIES       5    /* in one RPC */
@@ -115,8 +115,8 @@ sim_hostile_demand (SimHostile *self, SimLink *link, GByteArray *out)
 
 static const SimHostileKind kinds[] = {
   { "silent", 0, POLITE_BACKOFF, FALSE, FALSE, NULL },
-  { "spam", 0.2, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_spam },
-  { "forge", 2, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_forge },
+  { "spam", 0.1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_spam },
+  { "forge", 1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_forge },
   { "graft-flood", 10, RUDE_BACKOFF, FALSE, FALSE, sim_hostile_graft },
   { "ihave-flood", 1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_promise },
   { "iwant-flood", 2, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_demand },

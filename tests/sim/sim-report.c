@@ -14,27 +14,28 @@ typedef struct
   gsize       offset;
 } SimMetric;
 
-#define METRIC(name, member, is_time) { name, is_time, G_STRUCT_OFFSET (SimReport, member) }
+#define METRIC(name, member, is_time) name, is_time, G_STRUCT_OFFSET (SimReport, member)
 
 static const SimMetric metrics[] = {
-  METRIC ("delivery", delivery, FALSE),
-  METRIC ("victim-delivery", victim_delivery, FALSE),
-  METRIC ("median", median, TRUE),
-  METRIC ("p90", p90, TRUE),
-  METRIC ("p99", p99, TRUE),
-  METRIC ("slowest", slowest, TRUE),
-  METRIC ("copies", copies, FALSE),
-  METRIC ("sent", sent, FALSE),
-  METRIC ("received", received, FALSE),
-  METRIC ("mesh", mesh, FALSE),
-  METRIC ("mesh-least", mesh_least, FALSE),
-  METRIC ("mesh-most", mesh_most, FALSE),
-  METRIC ("recovered", recovered, FALSE),
-  METRIC ("broken-promises", broken_promises, FALSE),
-  METRIC ("invalid", invalid, FALSE),
-  METRIC ("queue-drops", queue_drops, FALSE),
-  METRIC ("limit-drops", limit_drops, FALSE),
-  METRIC ("foreign", foreign, FALSE),
+  { METRIC ("delivery", delivery, FALSE) },
+  { METRIC ("victim-delivery", victim_delivery, FALSE) },
+  { METRIC ("median", median, TRUE) },
+  { METRIC ("p90", p90, TRUE) },
+  { METRIC ("p99", p99, TRUE) },
+  { METRIC ("slowest", slowest, TRUE) },
+  { METRIC ("copies", copies, FALSE) },
+  { METRIC ("sent", sent, FALSE) },
+  { METRIC ("received", received, FALSE) },
+  { METRIC ("mesh", mesh, FALSE) },
+  { METRIC ("mesh-least", mesh_least, FALSE) },
+  { METRIC ("mesh-most", mesh_most, FALSE) },
+  { METRIC ("mesh-hostile", mesh_hostile, FALSE) },
+  { METRIC ("recovered", recovered, FALSE) },
+  { METRIC ("broken-promises", broken_promises, FALSE) },
+  { METRIC ("invalid", invalid, FALSE) },
+  { METRIC ("queue-drops", queue_drops, FALSE) },
+  { METRIC ("limit-drops", limit_drops, FALSE) },
+  { METRIC ("foreign", foreign, FALSE) },
 };
 
 /* --- adding up --- */
@@ -87,6 +88,20 @@ sim_report_add_messages (SimReport *self, Sim *sim, guint victim, gint64 from, g
   self->slowest = sim_get_percentile (latencies, 1);
 }
 
+static guint
+sim_count_hostile (Sim *sim, const GArray *mesh)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < mesh->len; i++)
+    {
+      SimNode *node = g_hash_table_lookup (sim->numbers, &g_array_index (mesh, AviPeerId, i));
+
+      n += node->hostile != NULL;
+    }
+  return n;
+}
+
 static void
 sim_report_add_nodes (SimReport *self, Sim *sim)
 {
@@ -109,12 +124,14 @@ sim_report_add_nodes (SimReport *self, Sim *sim)
       mesh = sim_router_list_mesh (node->router, SIM_TOPIC);
       n_up++;
       self->mesh += mesh->len;
+      self->mesh_hostile += sim_count_hostile (sim, mesh);
       self->mesh_least = MIN (self->mesh_least, mesh->len);
       self->mesh_most = MAX (self->mesh_most, mesh->len);
     }
   self->n_hostile = self->n_nodes - n;
   self->sent /= MAX (n, 1) * seconds;
   self->received /= MAX (n, 1) * seconds;
+  self->mesh_hostile /= MAX (self->mesh, 1);
   self->mesh /= MAX (n_up, 1);
   self->mesh_least = MIN (self->mesh_least, self->mesh_most);
 }
@@ -165,8 +182,8 @@ sim_report_to_text (const SimReport *self, const SimScenario *scenario, Sim *sim
   g_string_append_printf (out, "copies    %.3f per node and message\n", self->copies);
   g_string_append_printf (out, "bytes     %.0f sent and %.0f received per node and second\n", self->sent,
                           self->received);
-  g_string_append_printf (out, "mesh      %.0f to %.0f peers at the end, %.2f on average\n", self->mesh_least,
-                          self->mesh_most, self->mesh);
+  g_string_append_printf (out, "mesh      %.0f to %.0f peers at the end, %.2f on average, %.1f %% of them hostile\n",
+                          self->mesh_least, self->mesh_most, self->mesh, 100 * self->mesh_hostile);
   g_string_append_printf (out, "gossip    %.0f recovered, %.0f promises broken\n", self->recovered,
                           self->broken_promises);
   g_string_append_printf (out, "dropped   %.0f invalid, %.0f by full queues, %.0f beyond limits\n", self->invalid,
@@ -186,8 +203,8 @@ sim_report_to_json (const SimReport *self, const SimScenario *scenario, Sim *sim
 
   g_string_append_printf (out, "\"nodes\": %u, \"hostile\": %u, \"seed\": %" G_GUINT64_FORMAT, self->n_nodes,
                           self->n_hostile, scenario->seed);
-  g_string_append_printf (out, ", \"messages\": %u, \"expected\": %u, \"heard\": %u, \"complete\": %u", self->n_messages,
-                          self->n_expected, self->n_heard, self->n_complete);
+  g_string_append_printf (out, ", \"messages\": %u, \"expected\": %u, \"heard\": %u, \"complete\": %u",
+                          self->n_messages, self->n_expected, self->n_heard, self->n_complete);
   for (guint i = 0; i < G_N_ELEMENTS (metrics); i++)
     g_string_append_printf (out, ", \"%s%s\": %s", metrics[i].name, metrics[i].is_time ? "-us" : "",
                             g_ascii_formatd (number, sizeof number, "%.9g", sim_metric_get (&metrics[i], self)));

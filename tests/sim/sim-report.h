@@ -24,6 +24,7 @@ typedef struct
   /* Of the whole run, per honest node: */
   double   sent, received;      /* bytes per second, of RPCs */
   double   mesh, mesh_least, mesh_most; /* peers in the mesh at the end */
+  double   mesh_hostile;        /* the share of them that is hostile */
   /* Of all honest nodes together: */
   double   recovered, broken_promises, invalid, queue_drops, limit_drops;
   double   foreign;             /* deliveries of what hostile nodes published */

@@ -126,21 +126,22 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
 {
   AviGossipsubEvent event;
 
+  *out = (SimRouterEvent) { 0 };
   while (avi_gossipsub_next (self->machine, &event))
     switch (event.type)
       {
       case AVI_GOSSIPSUB_EVENT_MESSAGE:
-        *out = (SimRouterEvent) { .type = SIM_ROUTER_MESSAGE,
-                                  .data = g_bytes_ref (avi_message_get_data (event.message)) };
+        out->type = SIM_ROUTER_MESSAGE;
+        out->data = g_bytes_ref (avi_message_get_data (event.message));
         avi_message_unref (event.message);
         return TRUE;
 
       case AVI_GOSSIPSUB_EVENT_VERIFY:
-        *out = (SimRouterEvent) { .type = SIM_ROUTER_VERIFY,
-                                  .ticket = event.ticket,
-                                  .key = event.key,
-                                  .signed_bytes = event.signed_bytes,
-                                  .signature = event.signature };
+        out->type = SIM_ROUTER_VERIFY;
+        out->ticket = event.ticket;
+        out->key = event.key;
+        out->signed_bytes = event.signed_bytes;
+        out->signature = event.signature;
         return TRUE;
 
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:

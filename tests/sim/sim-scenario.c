@@ -26,29 +26,29 @@ typedef struct
   gsize        offset;
 } SimKey;
 
-#define KEY(group, key, type, member) { group, key, VALUE_##type, G_STRUCT_OFFSET (SimScenario, member) }
+#define KEY(group, key, type, member) group, key, VALUE_##type, G_STRUCT_OFFSET (SimScenario, member)
 
 static const SimKey keys[] = {
-  KEY ("network", "nodes", COUNT, network.n_nodes),
-  KEY ("network", "degree", COUNT, network.degree),
-  KEY ("network", "latency", TIME_RANGE, network.latency),
-  KEY ("network", "jitter", TIME, network.jitter),
-  KEY ("network", "loss", SHARE, network.loss),
-  KEY ("network", "bandwidth", BANDWIDTH, network.bandwidth),
-  KEY ("network", "uplink", BANDWIDTH, network.uplink),
-  KEY ("network", "window", SIZE, network.window),
-  KEY ("network", "dead-time", TIME, network.dead_time),
-  KEY ("network", "join", TIME, network.join),
-  KEY ("traffic", "rate", RATE, traffic.rate),
-  KEY ("traffic", "message-size", SIZE, traffic.message_size),
-  KEY ("traffic", "start", TIME, traffic.start),
-  KEY ("traffic", "duration", TIME, traffic.duration),
-  KEY ("traffic", "settle", TIME, traffic.settle),
-  KEY ("churn", "rate", RATE, churn.rate),
-  KEY ("churn", "downtime", TIME_RANGE, churn.downtime),
-  KEY ("attack", "share", SHARE, attack.share),
-  KEY ("attack", "rate", RATE, attack.rate),
-  KEY ("attack", "start", TIME, attack.start),
+  { KEY ("network", "nodes", COUNT, network.n_nodes) },
+  { KEY ("network", "degree", COUNT, network.degree) },
+  { KEY ("network", "latency", TIME_RANGE, network.latency) },
+  { KEY ("network", "jitter", TIME, network.jitter) },
+  { KEY ("network", "loss", SHARE, network.loss) },
+  { KEY ("network", "bandwidth", BANDWIDTH, network.bandwidth) },
+  { KEY ("network", "uplink", BANDWIDTH, network.uplink) },
+  { KEY ("network", "window", SIZE, network.window) },
+  { KEY ("network", "dead-time", TIME, network.dead_time) },
+  { KEY ("network", "join", TIME, network.join) },
+  { KEY ("traffic", "rate", RATE, traffic.rate) },
+  { KEY ("traffic", "message-size", SIZE, traffic.message_size) },
+  { KEY ("traffic", "start", TIME, traffic.start) },
+  { KEY ("traffic", "duration", TIME, traffic.duration) },
+  { KEY ("traffic", "settle", TIME, traffic.settle) },
+  { KEY ("churn", "rate", RATE, churn.rate) },
+  { KEY ("churn", "downtime", TIME_RANGE, churn.downtime) },
+  { KEY ("attack", "share", SHARE, attack.share) },
+  { KEY ("attack", "rate", RATE, attack.rate) },
+  { KEY ("attack", "start", TIME, attack.start) },
 };
 
 static const char *const departures[] = { "leave", "crash", "sleep", NULL };
@@ -70,13 +70,14 @@ sim_scenario_new (void)
 
   self->seed = 1;
   self->network = (SimNetwork) { .n_nodes = 1000,
-                                 .degree = 10,
+                                 .degree = 20,
                                  .latency = { 20 * MILLISECOND, 20 * MILLISECOND },
                                  .window = 1024 * 1024,
                                  .dead_time = 25 * SECOND,
                                  .join = SECOND };
-  self->traffic = (SimTraffic) { .rate = 1, .message_size = 64, .start = 10 * SECOND, .duration = 60 * SECOND,
-                                 .settle = 10 * SECOND };
+  self->traffic = (SimTraffic) {
+    .rate = 1, .message_size = 64, .start = 10 * SECOND, .duration = 60 * SECOND, .settle = 10 * SECOND
+  };
   self->churn = (SimChurn) { .departures = (1 << SIM_N_DEPARTURES) - 1, .downtime = { 10 * SECOND, 60 * SECOND } };
   self->attack.share = 0.2;
   self->steps = g_array_new (FALSE, FALSE, sizeof (SimStep));

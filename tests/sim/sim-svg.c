@@ -285,7 +285,8 @@ sim_map_draw_edges (SimMap *self, GString *out)
         guint other = g_array_index (self->meshes[i], guint, j);
 
         if (i < other || sim_get (self->sim, other)->router == NULL)
-          sim_svg_line (out, self->places[i].x, self->places[i].y, self->places[other].x, self->places[other].y, "mesh");
+          sim_svg_line (out, self->places[i].x, self->places[i].y, self->places[other].x, self->places[other].y,
+                        "mesh");
       }
   for (guint i = 0; i < self->order->len; i++)
     {
@@ -347,12 +348,15 @@ sim_svg_draw (SimDirector *director)
 {
   GString *out = g_string_new (NULL);
 
-  g_string_append_printf (out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
-                               "font-size=\"14\">\n", WIDTH, HEIGHT);
-  g_string_append (out, "<style>.bar { fill: #8fb8de } .axis { stroke: #444 } .share { stroke: #c05020; stroke-width: 2 } "
-                        ".mesh { stroke: #3465a4; stroke-width: 0.4; opacity: 0.2 } .tree { stroke: #3465a4; opacity: 0.6 } "
-                        ".node { fill: #204a87 } .hostile { fill: #cc0000 } .away { fill: #aaaaaa }</style>\n"
-                        "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
+  g_string_append_printf (out,
+                          "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
+                          "font-size=\"14\">\n",
+                          WIDTH, HEIGHT);
+  g_string_append (out,
+                   "<style>.bar { fill: #8fb8de } .axis { stroke: #444 } .share { stroke: #c05020; stroke-width: 2 } "
+                   ".mesh { stroke: #3465a4; stroke-width: 0.4; opacity: 0.2 } .tree { stroke: #3465a4; opacity: 0.6 } "
+                   ".node { fill: #204a87 } .hostile { fill: #cc0000 } .away { fill: #aaaaaa }</style>\n"
+                   "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
   sim_svg_draw_latencies (out, director->sim);
   sim_svg_draw_mesh (out, director->sim, director->victim);
   g_string_append (out, "</svg>\n");

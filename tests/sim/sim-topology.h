@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 typedef enum
 {
-  SIM_TOPOLOGY_REGULAR, /* at random, each node with `degree` others */
+  SIM_TOPOLOGY_REGULAR, /* at random, each node with `degree` others; a few may have one or two fewer */
   SIM_TOPOLOGY_FULL,
   SIM_TOPOLOGY_LINE
 } SimTopology;
