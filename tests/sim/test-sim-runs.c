@@ -296,6 +296,7 @@ static void
 test_uplink (void)
 {
   g_autoptr(Sim) sim = sim_new (6, 1);
+  guint64 sent;
 
   sim->min_latency = sim->max_latency = 0;
   sim->uplink = 100 * 1000;
@@ -303,7 +304,9 @@ test_uplink (void)
   for (guint i = 1; i < 6; i++)
     sim_connect (sim, 0, i);
   sim_run (sim, 5 * SECOND);
+  sent = sim_get (sim, 0)->bytes_sent;
   sim_publish_bytes (sim, 0, SIM_TOPIC, 10 * 1000);
+  g_assert_cmpuint (sim_get (sim, 0)->bytes_sent - sent, <, 20 * 1000); /* the others wait in the router */
   sim_run (sim, 5 * SECOND);
   g_assert_cmpint (get_latest (sim, 0), >=, 500 * MILLISECOND); /* five times 10 kB at 100 kB/s */
   g_assert_cmpint (get_latest (sim, 0), <, 550 * MILLISECOND);
