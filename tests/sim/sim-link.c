@@ -86,6 +86,7 @@ sim_link_announce (Sim *sim, SimLink *self)
 {
   SimPeer peer = {
     .id = sim_node_get_id (self->to),
+    .identity = self->to->identity,
     .outbound = self == self->edge->links[0],
     .address = self->to->address,
   };

@@ -38,6 +38,13 @@ sim_node_free (SimNode *self)
 
 /* --- its life --- */
 
+/* A program that knows what it wants to hear. */
+static gboolean
+sim_node_accepts (AviSpan payload, gpointer sim)
+{
+  return sim_record_find (&((Sim *) sim)->record, payload) != NULL;
+}
+
 void
 sim_node_start (Sim *sim, SimNode *self)
 {
@@ -45,6 +52,8 @@ sim_node_start (Sim *sim, SimNode *self)
 
   config.identity = self->identity;
   config.random = &self->random;
+  config.accepts = sim_node_accepts;
+  config.accepts_data = sim;
   config.first_seqno = sim->now - sim->start + 1; /* grows over lives: no node publishes each microsecond */
   self->state = SIM_NODE_UP;
   self->lives++;
@@ -132,6 +141,20 @@ sim_node_return (Sim *sim, SimNode *self)
 
 /* --- its router --- */
 
+void
+sim_node_dial (Sim *sim, SimNode *self, const AviPeerId *id)
+{
+  SimNode *other = g_hash_table_lookup (sim->numbers, id);
+  SimEdge *edge;
+
+  if (other == NULL || other == self)
+    return;
+  edge = sim_find_edge (sim, self->number, other->number);
+  if (edge == NULL)
+    edge = sim_know (sim, self->number, other->number);
+  sim_edge_dial (sim, edge, 0);
+}
+
 static void
 sim_node_take_events (Sim *sim, SimNode *self)
 {
@@ -151,6 +174,10 @@ sim_node_take_events (Sim *sim, SimNode *self)
       case SIM_ROUTER_VERIFY:
         sim_router_verified (self->router, event.ticket,
                              sim_verify (sim, event.key, event.signed_bytes, event.signature), sim->now);
+        break;
+
+      case SIM_ROUTER_DIAL:
+        sim_node_dial (sim, self, &event.peer);
         break;
       }
 }

@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 
 typedef struct _SimRouter SimRouter;
 
+/* What the program's validator would say of a message. */
+typedef gboolean (*SimAccepts) (AviSpan payload, gpointer data);
+
 typedef struct
 {
   AviKeyPair *identity;    /* a reference is taken */
@@ -23,26 +26,31 @@ typedef struct
   guint64     first_seqno;
   guint       d, d_lo, d_hi, d_lazy; /* 0: as the router has it */
   gint64      heartbeat;             /* µs; 0: likewise */
+  SimAccepts  accepts;               /* asked once the router has validators */
+  gpointer    accepts_data;
 } SimRouterConfig;
 
 /* Of a peer, all that a router could want to know of its connection. */
 typedef struct
 {
-  const AviPeerId *id;
-  gboolean         outbound; /* we dialled it */
-  guint32          address;  /* where it is; several may be at one */
+  const AviPeerId  *id;
+  const AviKeyPair *identity; /* whose signature its peer record has; for that alone */
+  gboolean          outbound; /* we dialled it */
+  guint32           address;  /* where it is; several may be at one */
 } SimPeer;
 
 typedef enum
 {
   SIM_ROUTER_MESSAGE, /* data: on a topic of ours */
-  SIM_ROUTER_VERIFY   /* to be answered by `verified (ticket)` */
+  SIM_ROUTER_VERIFY,  /* to be answered by `verified (ticket)` */
+  SIM_ROUTER_DIAL     /* wanted: a connection with the node that peer is (from a PRUNE's peers, once it takes them) */
 } SimRouterEventType;
 
 typedef struct
 {
   SimRouterEventType type;
   GBytes            *data; /* (transfer full) */
+  AviPeerId          peer;
   guint64            ticket;
   AviPublicKey      *key;
   AviSpan            signed_bytes;

@@ -175,6 +175,8 @@ void      sim_node_start     (Sim *sim, SimNode *self);
 void      sim_node_depart    (Sim *sim, SimNode *self, SimDeparture departure);
 void      sim_node_return    (Sim *sim, SimNode *self);
 void      sim_node_receive   (Sim *sim, SimNode *self, SimLink *link, AviSpan rpc);
+/* It wants a connection with a node that it may not know yet. */
+void      sim_node_dial      (Sim *sim, SimNode *self, const AviPeerId *id);
 /* After whatever was done to its router: takes its words. */
 void      sim_node_pump      (Sim *sim, SimNode *self);
 void      sim_node_tick      (Sim *sim, SimNode *self);

@@ -248,6 +248,26 @@ test_cut (void)
   g_assert_true (sim_are_connected (sim, 0, 1));
 }
 
+static void
+test_dial (void)
+{
+  g_autoptr(Sim) sim = sim_new (3, 1);
+  const AviPeerId nobody = { .len = 0 };
+
+  sim->min_latency = sim->max_latency = 20 * MILLISECOND;
+  sim_subscribe_all (sim, SIM_TOPIC);
+  sim_node_dial (sim, sim_get (sim, 0), sim_node_get_id (sim_get (sim, 2)));
+  sim_node_dial (sim, sim_get (sim, 2), sim_node_get_id (sim_get (sim, 0))); /* both at once: one connection */
+  sim_node_dial (sim, sim_get (sim, 0), sim_node_get_id (sim_get (sim, 0)));
+  sim_node_dial (sim, sim_get (sim, 0), &nobody);
+  sim_run (sim, 99 * MILLISECOND);
+  g_assert_false (sim_are_connected (sim, 0, 2));
+  sim_run (sim, MILLISECOND);
+  g_assert_true (sim_are_connected (sim, 0, 2));
+  g_assert_cmpuint (sim->edges->len, ==, 1);
+  g_assert_cmpuint (sim->links->len, ==, 2);
+}
+
 /* What does not fit stays with the router, which bounds it. */
 static void
 test_window (void)
@@ -415,6 +435,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-runs/who crashes and is back at once is connected anew", test_quick_crash);
   g_test_add_func ("/sim-runs/who sleeps hears afterwards what waited", test_sleep);
   g_test_add_func ("/sim-runs/a cut stalls connections, then breaks them", test_cut);
+  g_test_add_func ("/sim-runs/who wants a connection has one after a handshake", test_dial);
   g_test_add_func ("/sim-runs/a full link makes its router wait", test_window);
   g_test_add_func ("/sim-runs/an uplink is shared by all links of a node", test_uplink);
   g_test_add_func ("/sim-runs/who goes down need not have heard", test_excuses);

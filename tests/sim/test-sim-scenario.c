@@ -39,7 +39,7 @@ test_expectation (gconstpointer data)
   wrong = sim_report_compare (&report, expectation);
   if (expectation->needs != NULL && !sim_router_has (expectation->needs))
     {
-      text = g_strdup_printf ("the router has no “%s” yet (today: %s)", expectation->needs,
+      text = g_strdup_printf ("the router has no %s yet (today: %s)", expectation->needs,
                               wrong != NULL ? wrong : "as expected all the same");
       g_test_skip (text);
       return;
