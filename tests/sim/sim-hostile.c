@@ -5,8 +5,7 @@
 
 #include "sim-rpc.h"
 
-#define POLITE_BACKOFF  (62 * SECOND) /* longer than a PRUNE demands, with its slack */
-#define RUDE_BACKOFF    (100 * MILLISECOND)
+#define BACKOFF         (62 * SECOND) /* longer than a PRUNE demands, with its slack */
 #define IHAVE_IDS       100  /* made up, in one RPC */
 #define IHAVE_RPCS      12   /* at once, which is more than a peer looks at in a heartbeat */
 #define REMEMBERED_IDS  200  /* of messages that came, to ask for them again */
@@ -17,7 +16,6 @@ struct _SimHostileKind
 {
   const char *name;
   double      rate;      /* how often it acts, per second; 0: it does not */
-  gint64      backoff;   /* µs after a PRUNE until it grafts again */
   gboolean    has_victim;
   gboolean    one_address;
   /* What it has to say to one peer; FALSE: nothing. */
@@ -114,14 +112,14 @@ sim_hostile_demand (SimHostile *self, SimLink *link, GByteArray *out)
 }
 
 static const SimHostileKind kinds[] = {
-  { "silent", 0, POLITE_BACKOFF, FALSE, FALSE, NULL },
-  { "spam", 0.1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_spam },
-  { "forge", 1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_forge },
-  { "graft-flood", 10, RUDE_BACKOFF, FALSE, FALSE, sim_hostile_graft },
-  { "ihave-flood", 1, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_promise },
-  { "iwant-flood", 2, POLITE_BACKOFF, FALSE, FALSE, sim_hostile_demand },
-  { "eclipse", 0, POLITE_BACKOFF, TRUE, FALSE, NULL },
-  { "sybil", 0, POLITE_BACKOFF, FALSE, TRUE, NULL },
+  { "silent", 0, FALSE, FALSE, NULL },
+  { "spam", 0.1, FALSE, FALSE, sim_hostile_spam },
+  { "forge", 1, FALSE, FALSE, sim_hostile_forge },
+  { "graft-flood", 10, FALSE, FALSE, sim_hostile_graft },
+  { "ihave-flood", 1, FALSE, FALSE, sim_hostile_promise },
+  { "iwant-flood", 2, FALSE, FALSE, sim_hostile_demand },
+  { "eclipse", 0, TRUE, FALSE, NULL },
+  { "sybil", 0, FALSE, TRUE, NULL },
 };
 
 /* --- its life --- */
@@ -231,7 +229,7 @@ void
 sim_hostile_receive (SimHostile *self, SimLink *link, AviSpan rpc)
 {
   if (sim_rpc_prunes (rpc, SIM_TOPIC) && self->kind->act != sim_hostile_graft)
-    sim_at (self->sim, self->sim->now + self->kind->backoff, sim_hostile_graft_again, link, 0);
+    sim_at (self->sim, self->sim->now + BACKOFF, sim_hostile_graft_again, link, 0);
   if (self->kind->act != sim_hostile_demand)
     return;
   sim_rpc_list_ids (rpc, self->ids);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * SimRouter: the adaptor between the simulator and the product's router, AviGossipsub. The only file
- * of the simulator that includes the router's headers: what the router learns to do (scores, IDONTWANT,
- * an outbound flag and an address of each peer, signed peer records) is joined here and nowhere else.
+ * SimRouter: the adaptor between the simulator and the product's router, AviGossipsub. The only file of
+ * the simulator that includes the router: what it learns to do (scores, IDONTWANT, an outbound flag and
+ * an address of each peer, signed peer records, validators) is joined here and nowhere else.
  *
  * A feature that the router has not yet is answered for by `sim_router_has`: what a scenario expects
  * of it is then reported as not run.

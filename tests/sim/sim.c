@@ -224,12 +224,22 @@ sim_lose_sight (Sim *self, gpointer data, guint64 partition)
     }
 }
 
+/* What can be reached now is reached again. */
+static void
+sim_reach_out (Sim *self)
+{
+  sim_links_resume (self, NULL);
+  for (guint i = 0; i < self->edges->len; i++)
+    sim_edge_dial (self, self->edges->pdata[i], SECOND + avi_random_below (&self->random, SECOND));
+}
+
 void
 sim_cut (Sim *self, double share)
 {
   for (guint i = 0; i < self->nodes->len; i++)
     sim_get (self, i)->group = avi_random_below (&self->random, 1000000) < share * 1000000;
   sim_at (self, self->now + self->dead_time, sim_lose_sight, NULL, ++self->partition);
+  sim_reach_out (self); /* it may have been cut elsewhere before */
 }
 
 void
@@ -238,9 +248,7 @@ sim_heal (Sim *self)
   self->partition++;
   for (guint i = 0; i < self->nodes->len; i++)
     sim_get (self, i)->group = 0;
-  sim_links_resume (self, NULL);
-  for (guint i = 0; i < self->edges->len; i++)
-    sim_edge_dial (self, self->edges->pdata[i], SECOND + avi_random_below (&self->random, SECOND));
+  sim_reach_out (self);
 }
 
 /* --- messages --- */

@@ -125,6 +125,25 @@ test_processes (void)
   g_unlink (svg);
 }
 
+static void
+test_wrong_arguments (void)
+{
+  const char *argv[] = { g_getenv ("AVI_SIM"), "--attack=kindness", NULL };
+  g_autofree char *complaint = NULL;
+  g_autoptr(GError) error = NULL;
+  int status;
+
+  if (argv[0] == NULL)
+    {
+      g_test_skip ("AVI_SIM does not say where avi-sim is");
+      return;
+    }
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &complaint, &status, &error);
+  g_assert_no_error (error);
+  g_assert_false (g_spawn_check_wait_status (status, NULL));
+  g_assert_nonnull (strstr (complaint, "kindness"));
+}
+
 /* --- nodes and links --- */
 
 static Sim *
@@ -246,6 +265,28 @@ test_cut (void)
   sim_heal (sim);
   sim_run (sim, 3 * SECOND);
   g_assert_true (sim_are_connected (sim, 0, 1));
+}
+
+/* The second cut is elsewhere: what waited for the first to heal comes, before what is sent now. */
+static void
+test_cut_elsewhere (void)
+{
+  g_autoptr(Sim) sim = make_pair ();
+  SimPublished *first, *second;
+
+  while (sim_get (sim, 0)->group == sim_get (sim, 1)->group)
+    sim_cut (sim, 0.5);
+  sim_publish (sim, 0, SIM_TOPIC, "waits");
+  sim_run (sim, 2 * SECOND);
+  sim_cut (sim, 0);
+  sim_publish (sim, 0, SIM_TOPIC, "comes");
+  sim_run (sim, 2 * SECOND);
+  first = sim_record_find_text (&sim->record, "waits");
+  second = sim_record_find_text (&sim->record, "comes");
+  g_assert_cmpuint (first->latencies->len, ==, 1);
+  g_assert_cmpuint (second->latencies->len, ==, 1);
+  g_assert_cmpint (first->at + g_array_index (first->latencies, guint32, 0), <=,
+                   second->at + g_array_index (second->latencies, guint32, 0));
 }
 
 static void
@@ -430,11 +471,13 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-runs/the same seed gives the same log, wherever things lie in memory", test_repeated);
   g_test_add_func ("/sim-runs/another seed gives another run", test_other_seed);
   g_test_add_func ("/sim-runs/two processes print the same", test_processes);
+  g_test_add_func ("/sim-runs/an option that is wrong is refused by what is wrong", test_wrong_arguments);
   g_test_add_func ("/sim-runs/who leaves is gone after one latency", test_leave);
   g_test_add_func ("/sim-runs/who crashes is gone after the dead time", test_crash);
   g_test_add_func ("/sim-runs/who crashes and is back at once is connected anew", test_quick_crash);
   g_test_add_func ("/sim-runs/who sleeps hears afterwards what waited", test_sleep);
   g_test_add_func ("/sim-runs/a cut stalls connections, then breaks them", test_cut);
+  g_test_add_func ("/sim-runs/a cut elsewhere lets come what waited", test_cut_elsewhere);
   g_test_add_func ("/sim-runs/who wants a connection has one after a handshake", test_dial);
   g_test_add_func ("/sim-runs/a full link makes its router wait", test_window);
   g_test_add_func ("/sim-runs/an uplink is shared by all links of a node", test_uplink);
