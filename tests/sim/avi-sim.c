@@ -68,7 +68,13 @@ sim_arguments_read (SimArguments *self, int *argc, char ***argv, GError **error)
   g_option_context_set_summary (context, "Simulates a network of pub/sub routers under virtual time.");
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_main_entries (context, rest, NULL);
-  return g_option_context_parse (context, argc, argv, error);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  if (*argc == 1)
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "“%s” is no option; --help lists them",
+               (*argv)[1]);
+  return FALSE;
 }
 
 static gboolean

@@ -11,6 +11,7 @@
 G_BEGIN_DECLS
 
 #define SIM_PAYLOAD_MIN   8 /* bytes: tag and number */
+#define SIM_PAYLOAD_MAX   (1024 * 1024) /* which the router takes */
 #define SIM_RECORD_GRACE  (10 * G_USEC_PER_SEC) /* who goes down so soon after it need not have heard it */
 
 typedef struct

@@ -7,6 +7,8 @@
 #include "sim-units.h"
 
 #define MAX_NODES 20000
+#define MAX_DELAY (60 * SECOND)
+#define MAX_RATE  1000 /* per second */
 
 typedef enum
 {
@@ -355,8 +357,12 @@ sim_scenario_check (SimScenario *self, GError **error)
     wrong = "with fewer than 2 connections per node the network would be in pieces";
   else if (self->traffic.rate <= 0)
     wrong = "messages need a rate above 0";
-  else if (self->traffic.message_size < SIM_PAYLOAD_MIN)
-    wrong = "a message has 8 bytes at least, its number";
+  else if (MAX (self->traffic.rate, MAX (self->churn.rate, self->attack.rate)) > MAX_RATE)
+    wrong = "nothing happens more often than 1,000 times a second";
+  else if (MAX (self->network.latency[1], MAX (self->network.jitter, self->network.join)) > MAX_DELAY)
+    wrong = "latency, jitter and the time to join are a minute at most";
+  else if (self->traffic.message_size < SIM_PAYLOAD_MIN || self->traffic.message_size > SIM_PAYLOAD_MAX)
+    wrong = "a message has 8 bytes, its number, to 1 MiB";
   else if (self->network.loss >= 1 || self->attack.share >= 1)
     wrong = "loss and the share of attackers are below 1";
   if (wrong == NULL)

@@ -314,6 +314,36 @@ assert_refused (const char *group, const char *key, const char *value)
 }
 
 static void
+assert_impossible (const char *group, const char *key, const char *value)
+{
+  g_autoptr(SimScenario) scenario = sim_scenario_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (sim_scenario_check (scenario, &error));
+  g_assert_no_error (error);
+  g_assert_true (sim_scenario_set (scenario, group, key, value, &error));
+  g_assert_false (sim_scenario_check (scenario, &error));
+  g_assert_nonnull (error);
+}
+
+static void
+test_scenario_limits (void)
+{
+  assert_impossible ("network", "nodes", "1");
+  assert_impossible ("network", "nodes", "20001");
+  assert_impossible ("network", "degree", "1");
+  assert_impossible ("network", "latency", "1ms..2min");
+  assert_impossible ("network", "jitter", "1h");
+  assert_impossible ("network", "loss", "1");
+  assert_impossible ("traffic", "rate", "0");
+  assert_impossible ("traffic", "message-size", "7");
+  assert_impossible ("traffic", "message-size", "2MiB");
+  assert_impossible ("churn", "rate", "1001");
+  assert_impossible ("attack", "rate", "1001");
+  assert_impossible ("attack", "share", "1");
+}
+
+static void
 test_scenario_keys (void)
 {
   g_autoptr(SimScenario) scenario = sim_scenario_new ();
@@ -406,6 +436,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-parts/rpc/what is written is read", test_rpc);
   g_test_add_func ("/sim-parts/units/quantities are read, nonsense is not", test_units);
   g_test_add_func ("/sim-parts/scenario/keys are set, unknown ones refused", test_scenario_keys);
+  g_test_add_func ("/sim-parts/scenario/what no network can be made of is refused", test_scenario_limits);
   g_test_add_func ("/sim-parts/scenario/a file that is wrong is refused by what is wrong", test_scenario_files);
   g_test_add_func ("/sim-parts/report/bounds are inclusive, and one on nothing fails", test_expectations);
   return g_test_run ();
