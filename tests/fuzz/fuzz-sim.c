@@ -3,13 +3,14 @@
  * A small network of routers in the simulator, to which anything happens. The input: how many nodes, a
  * seed, how good the links are; then a script, a byte for what happens and the bytes after it for whom.
  * After each heartbeat a router must agree with itself, and nobody may hear a message twice. When it is
- * over, all are back, and the honest are joined in a line, every one of them hears what one publishes.
+ * over, all are back, and the honest are joined in a line, every one of them hears what one publishes,
+ * and both ends of each connection agree about the mesh.
  */
 #include "config.h"
 
 #include <stdint.h>
 
-#include "sim-hostile.h"
+#include "sim-report.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -186,6 +187,7 @@ finish (Fuzz *f)
   message = sim_record_find_text (&sim->record, "after all");
   g_assert_cmpuint (message->n_heard, ==, message->n_expected);
   g_assert_cmpuint (message->n_expected + 1, ==, sim->nodes->len - f->n_hostile);
+  g_assert_cmpuint (sim_report_count_onesided (sim), ==, 0);
 }
 
 int

@@ -30,6 +30,7 @@ static const SimMetric metrics[] = {
   { METRIC ("mesh-least", mesh_least, FALSE) },
   { METRIC ("mesh-most", mesh_most, FALSE) },
   { METRIC ("mesh-hostile", mesh_hostile, FALSE) },
+  { METRIC ("mesh-onesided", mesh_onesided, FALSE) },
   { METRIC ("recovered", recovered, FALSE) },
   { METRIC ("broken-promises", broken_promises, FALSE) },
   { METRIC ("invalid", invalid, FALSE) },
@@ -102,6 +103,33 @@ sim_count_hostile (Sim *sim, const GArray *mesh)
   return n;
 }
 
+static gboolean
+sim_has_in_mesh (SimNode *node, SimNode *other)
+{
+  g_autoptr(GArray) mesh = sim_router_list_mesh (node->router, SIM_TOPIC);
+
+  for (guint i = 0; i < mesh->len; i++)
+    if (avi_peer_id_equal (&g_array_index (mesh, AviPeerId, i), sim_node_get_id (other)))
+      return TRUE;
+  return FALSE;
+}
+
+/* Passing while a GRAFT or PRUNE is under way; else it costs copies or keeps messages back. */
+guint
+sim_report_count_onesided (Sim *sim)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < sim->edges->len; i++)
+    {
+      SimEdge *edge = sim->edges->pdata[i];
+
+      if (sim_node_counts (edge->ends[0]) && sim_node_counts (edge->ends[1]))
+        n += sim_has_in_mesh (edge->ends[0], edge->ends[1]) != sim_has_in_mesh (edge->ends[1], edge->ends[0]);
+    }
+  return n;
+}
+
 static void
 sim_report_add_nodes (SimReport *self, Sim *sim)
 {
@@ -134,6 +162,7 @@ sim_report_add_nodes (SimReport *self, Sim *sim)
   self->mesh_hostile /= MAX (self->mesh, 1);
   self->mesh /= MAX (n_up, 1);
   self->mesh_least = MIN (self->mesh_least, self->mesh_most);
+  self->mesh_onesided = sim_report_count_onesided (sim);
 }
 
 void

@@ -25,6 +25,7 @@ typedef struct
   double   sent, received;      /* bytes per second, of RPCs */
   double   mesh, mesh_least, mesh_most; /* peers in the mesh at the end */
   double   mesh_hostile;        /* the share of them that is hostile */
+  double   mesh_onesided;       /* of connections between honest nodes: in the mesh of one end only */
   /* Of all honest nodes together: */
   double   recovered, broken_promises, invalid, queue_drops, limit_drops;
   double   foreign;             /* deliveries of what hostile nodes published */
@@ -35,6 +36,9 @@ void     sim_report_make    (SimReport *self, Sim *sim, guint victim, gint64 fro
 /* @seconds: CPU time that the run took. */
 char    *sim_report_to_text (const SimReport *self, const SimScenario *scenario, Sim *sim, double seconds);
 char    *sim_report_to_json (const SimReport *self, const SimScenario *scenario, Sim *sim, double seconds);
+
+/* Connections between honest nodes over which the mesh goes for one end only. */
+guint    sim_report_count_onesided (Sim *sim);
 
 /* What may be expected, by name: "delivery", "median", "copies" and so on. */
 gboolean sim_metric_find    (const char *name, guint *metric);
