@@ -388,6 +388,25 @@ test_excuses (void)
   g_assert_cmpuint (sim_record_find_text (&sim->record, "without it")->n_expected, ==, 0);
 }
 
+static gboolean
+drop_all_to_first (Sim *sim, guint from, guint to, AviSpan rpc, gpointer data)
+{
+  return to == 0;
+}
+
+static void
+test_onesided (void)
+{
+  g_autoptr(Sim) sim = make_pair ();
+
+  g_assert_cmpuint (sim_report_count_onesided (sim), ==, 0);
+  sim_disconnect (sim, 0, 1);
+  sim->drop = drop_all_to_first; /* it does not hear that the other grafts it */
+  sim_connect (sim, 0, 1);
+  sim_run (sim, SECOND);
+  g_assert_cmpuint (sim_report_count_onesided (sim), ==, 1);
+}
+
 /* --- hostile nodes --- */
 
 static void
@@ -482,6 +501,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-runs/a full link makes its router wait", test_window);
   g_test_add_func ("/sim-runs/an uplink is shared by all links of a node", test_uplink);
   g_test_add_func ("/sim-runs/who goes down need not have heard", test_excuses);
+  g_test_add_func ("/sim-runs/a mesh that one end does not know of is counted", test_onesided);
   g_test_add_func ("/sim-runs/hostile nodes do what their kind is for", test_attacks);
   g_test_add_func ("/sim-runs/a silent node passes nothing on", test_silence);
   return g_test_run ();
