@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, yamux, link and connection into
-corpus/.
+"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, sim, yamux, link and connection
+into corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -120,6 +120,17 @@ write('gossipsub/gossip', bytes(OURS + THEIRS + [RECEIVE, 2, 0] + IHAVE + [0, 1,
 write('gossipsub/come-and-go', bytes([RECEIVE, 0, 0] + ON + [0] + OURS + THEIRS + [UNSUBSCRIBE, 0, SUBSCRIBE, 0, WAIT, 120]
                                      + [MOVE, 0, 0, MOVE, 1, 2, REMOVE, 2, ADD, 0, 0, 0, PUBLISH, 3, 3] + GO_ON + [WAIT, 255]))
 write('gossipsub/garbage', bytes(OURS + [RECEIVE, 0, 0, 5, 6, 0x0a, 0x04, 0x08, 0x01, 0x12, 0x7f, RECEIVE, 1, 0, 5, 2, 0xff, 0xff]))
+
+# How many nodes, a seed, how good the links are; then come steps.
+(CONNECT, DISCONNECT, DEPART, RETURN, CUT, HEAL, PUBLISH, PUBLISH_LARGE, TURN, WAIT, WAIT_LONG) = range(11)
+RING = sum(([CONNECT, n, (n + 1) % 9] for n in range(9)), [])
+write('sim/ring', bytes([7, 1, 0] + RING + [WAIT_LONG, 0, 10, PUBLISH, 3, PUBLISH_LARGE, 4, WAIT, 0, 50]))
+write('sim/departures', bytes([7, 2, 3] + RING + sum(([DEPART, n, n, PUBLISH, n + 3, WAIT_LONG, 0, 9] for n in range(3)), [])
+                              + sum(([RETURN, n, WAIT, 0, 99] for n in range(3)), [])))
+write('sim/cuts', bytes([7, 3, 1] + RING + 2 * [WAIT_LONG, 0, 9, CUT, 0, 128, PUBLISH, 1, PUBLISH, 5, WAIT_LONG, 0, 40, HEAL, 0]))
+for kind in range(8):
+    write(f'sim/hostile-{kind}', bytes([7, 4, 2] + RING + [WAIT_LONG, 0, 5, TURN, 0, kind, TURN, 4, kind, CONNECT, 1, 5]
+                                       + 5 * [PUBLISH, 2, WAIT_LONG, 0, 30] + [DISCONNECT, 1, 5]))
 
 # The first byte chooses role and limits, then come commands.
 SYN, ACK, FIN, RST = 1, 2, 4, 8

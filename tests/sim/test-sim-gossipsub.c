@@ -2,10 +2,32 @@
 #include "config.h"
 
 #include "protocols/gossipsub/avi-gossipsub-private.h"
-#include "protocols/gossipsub/avi-rpc.h"
+#include "sim-rpc.h"
 #include "sim.h"
 
 #define SEEDS 5 /* each test runs with so many */
+
+/* A connected graph in which every node has dialled @degree others. */
+static void
+connect_randomly (Sim *sim, guint degree)
+{
+  guint n = sim->nodes->len;
+
+  for (guint node = 1; node < n; node++) /* to somebody earlier: then all are one */
+    for (guint i = 0; i < MIN (degree, node); i++)
+      {
+        guint other = avi_random_below (&sim->random, i == 0 ? node : n);
+
+        if (other != node && !sim_are_connected (sim, node, other))
+          sim_connect (sim, node, other);
+      }
+}
+
+static AviGossipsub *
+get_machine (Sim *sim, guint node)
+{
+  return sim_router_get_machine (sim_get (sim, node)->router);
+}
 
 static void
 assert_all_heard (Sim *sim, const char *text)
@@ -22,10 +44,10 @@ static void
 test_everybody_hears (guint64 seed)
 {
   g_autoptr(Sim) sim = sim_new (50, seed);
-  AviGossipsubStatistics sum;
+  SimRouterStatistics sum;
 
   sim_subscribe_all (sim, "chat");
-  sim_connect_randomly (sim, 5);
+  connect_randomly (sim, 5);
   sim_run (sim, 5 * SECOND);
   for (guint i = 0; i < 50; i++)
     {
@@ -61,7 +83,7 @@ test_meshes_are_sound (guint64 seed)
   sim_run (sim, 200 * SECOND);
   for (guint i = 0; i < 40; i++)
     {
-      AviGossipsub *router = sim_get (sim, i)->router;
+      AviGossipsub *router = get_machine (sim, i);
       AviGossipsubTopic *topic = avi_gossipsub_find_topic (router, AVI_SPAN_STRING ("chat"));
 
       g_assert_cmpuint (topic->n_placed[AVI_MEMBER_MESH], >=, 5);
@@ -70,8 +92,9 @@ test_meshes_are_sound (guint64 seed)
         {
           AviGossipsubMember *member = topic->members->pdata[j];
           SimNode *other = g_hash_table_lookup (sim->numbers, &member->peer->id);
-          AviGossipsubTopic *there = avi_gossipsub_find_topic (other->router, AVI_SPAN_STRING ("chat"));
-          AviGossipsubPeer *we = g_hash_table_lookup (other->router->peers, &router->id);
+          AviGossipsub *theirs = sim_router_get_machine (other->router);
+          AviGossipsubTopic *there = avi_gossipsub_find_topic (theirs, AVI_SPAN_STRING ("chat"));
+          AviGossipsubPeer *we = g_hash_table_lookup (theirs->peers, &router->id);
           AviGossipsubMember *back = g_hash_table_lookup (we->members, there);
 
           g_assert_cmpint (back->place, ==, member->place);
@@ -109,7 +132,7 @@ test_partition_heals (guint64 seed)
   g_autoptr(Sim) sim = sim_new (30, seed);
 
   sim_subscribe_all (sim, "chat");
-  sim_connect_randomly (sim, 6);
+  connect_randomly (sim, 6);
   sim_run (sim, 5 * SECOND);
   sim_publish (sim, 0, "chat", "together");
   sim_run (sim, SECOND);
@@ -138,23 +161,11 @@ test_partition_heals (guint64 seed)
   assert_all_heard (sim, "indeed");
 }
 
-static gboolean
-has_messages (AviSpan rpc)
-{
-  AviRpcReader reader = avi_rpc_reader_init (rpc);
-  AviRpcField field;
-
-  while (avi_rpc_reader_next (&reader, &field))
-    if (field.tag == AVI_RPC_PUBLISH)
-      return TRUE;
-  return FALSE;
-}
-
 /* @data: the node that no message reaches. */
 static gboolean
 drop_all_to (Sim *sim, guint from, guint to, AviSpan rpc, gpointer data)
 {
-  return to == GPOINTER_TO_UINT (data) && has_messages (rpc);
+  return to == GPOINTER_TO_UINT (data) && sim_rpc_has_messages (rpc);
 }
 
 static void
@@ -162,7 +173,7 @@ test_gossip_recovers (guint64 seed)
 {
   g_autoptr(Sim) sim = sim_new (30, seed);
   const guint victim = 17;
-  AviGossipsubStatistics statistics;
+  SimRouterStatistics statistics;
 
   sim_subscribe_all (sim, "chat");
   for (guint a = 0; a < 30; a++)
@@ -178,7 +189,7 @@ test_gossip_recovers (guint64 seed)
   sim->drop = NULL;
   sim_run (sim, 4 * SECOND);
   assert_all_heard (sim, "lost");
-  avi_gossipsub_get_statistics (sim_get (sim, victim)->router, &statistics);
+  sim_router_get_statistics (sim_get (sim, victim)->router, &statistics);
   g_assert_cmpuint (statistics.iwant_recovered, ==, 1);
 }
 
@@ -186,7 +197,7 @@ test_gossip_recovers (guint64 seed)
 static gboolean
 drop_some (Sim *sim, guint from, guint to, AviSpan rpc, gpointer data)
 {
-  return has_messages (rpc) && avi_random_below (&sim->random, 100) < GPOINTER_TO_UINT (data);
+  return sim_rpc_has_messages (rpc) && avi_random_below (&sim->random, 100) < GPOINTER_TO_UINT (data);
 }
 
 static void
@@ -254,7 +265,7 @@ test_churn (guint64 seed)
 static void
 test_repeatable (guint64 seed)
 {
-  guint64 n_bytes[2], n_flights[2];
+  guint64 digests[2], n_events[2];
 
   for (guint i = 0; i < 2; i++)
     {
@@ -264,7 +275,7 @@ test_repeatable (guint64 seed)
       sim->drop_data = GUINT_TO_POINTER (30);
       sim_subscribe_all (sim, "chat");
       sim_subscribe_all (sim, "news");
-      sim_connect_randomly (sim, 10);
+      connect_randomly (sim, 10);
       for (guint j = 0; j < 20; j++)
         {
           g_autofree char *text = g_strdup_printf ("%u", j);
@@ -272,11 +283,11 @@ test_repeatable (guint64 seed)
           sim_publish (sim, j, j % 2 == 0 ? "chat" : "news", text);
           sim_run (sim, 200 * MILLISECOND);
         }
-      n_bytes[i] = sim->n_bytes;
-      n_flights[i] = sim->n_flights;
+      digests[i] = sim->digest;
+      n_events[i] = sim->n_events;
     }
-  g_assert_cmpuint (n_bytes[0], ==, n_bytes[1]);
-  g_assert_cmpuint (n_flights[0], ==, n_flights[1]);
+  g_assert_cmpuint (n_events[0], ==, n_events[1]);
+  g_assert_cmphex (digests[0], ==, digests[1]);
 }
 
 typedef struct

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sim-router.h"
+
+#include "gossipsub-invariants.h"
+#include "sim-units.h"
+
+struct _SimRouter
+{
+  AviGossipsub *machine;
+};
+
+gboolean
+sim_router_has (const char *feature)
+{
+  /* Names of what the router can do, as it comes to: "score", "idontwant", "px", "validators". */
+  static const char *const features[] = { NULL };
+
+  return g_strv_contains (features, feature);
+}
+
+gboolean
+sim_router_configure (SimRouterConfig *config, const char *name, const char *value, GError **error)
+{
+  guint *place = NULL;
+  double number;
+
+  if (strcmp (name, "heartbeat") == 0)
+    return sim_parse_time (value, &config->heartbeat, error);
+  if (strcmp (name, "d") == 0)
+    place = &config->d;
+  else if (strcmp (name, "d-lo") == 0)
+    place = &config->d_lo;
+  else if (strcmp (name, "d-hi") == 0)
+    place = &config->d_hi;
+  else if (strcmp (name, "d-lazy") == 0)
+    place = &config->d_lazy;
+  if (place == NULL)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "The router has no parameter “%s”", name);
+      return FALSE;
+    }
+  if (!sim_parse_number (value, &number, error))
+    return FALSE;
+  *place = (guint) number;
+  return TRUE;
+}
+
+SimRouter *
+sim_router_new (const SimRouterConfig *config, gint64 now)
+{
+  SimRouter *self = g_new0 (SimRouter, 1);
+  AviGossipsubConfig machine = {
+    .identity = config->identity,
+    .random = config->random,
+    .first_seqno = config->first_seqno,
+    .d = config->d,
+    .d_lo = config->d_lo,
+    .d_hi = config->d_hi,
+    .d_lazy = config->d_lazy,
+    .heartbeat = config->heartbeat,
+    .unix_offset = 1, /* virtual time is good enough */
+  };
+
+  self->machine = avi_gossipsub_new (&machine, now);
+  return self;
+}
+
+void
+sim_router_free (SimRouter *self)
+{
+  avi_gossipsub_free (self->machine);
+  g_free (self);
+}
+
+void
+sim_router_subscribe (SimRouter *self, const char *topic, gint64 now)
+{
+  avi_gossipsub_subscribe (self->machine, topic, now);
+}
+
+void
+sim_router_add_peer (SimRouter *self, const SimPeer *peer, gint64 now)
+{
+  /* peer->outbound and peer->address go along as soon as the router takes them. */
+  avi_gossipsub_add_peer (self->machine, peer->id, AVI_GOSSIPSUB_PROTOCOL_1_1, "avi", now);
+}
+
+void
+sim_router_remove_peer (SimRouter *self, const AviPeerId *id, gint64 now)
+{
+  avi_gossipsub_remove_peer (self->machine, id, now);
+}
+
+void
+sim_router_set_ready (SimRouter *self, const AviPeerId *id, gboolean ready)
+{
+  avi_gossipsub_set_ready (self->machine, id, ready);
+}
+
+gint
+sim_router_publish (SimRouter *self, const char *topic, GBytes *data, gint64 now)
+{
+  g_autoptr(GError) error = NULL;
+  gint n = avi_gossipsub_publish (self->machine, topic, data, now, &error);
+
+  g_assert_no_error (error);
+  return n;
+}
+
+gboolean
+sim_router_receive (SimRouter *self, const AviPeerId *from, AviSpan rpc, gint64 now, GError **error)
+{
+  return avi_gossipsub_receive (self->machine, from, rpc, now, error);
+}
+
+gboolean
+sim_router_transmit (SimRouter *self, AviPeerId *to, GBytes **rpc, gint64 now)
+{
+  return avi_gossipsub_transmit (self->machine, to, rpc, now);
+}
+
+gboolean
+sim_router_next (SimRouter *self, SimRouterEvent *out)
+{
+  AviGossipsubEvent event;
+
+  *out = (SimRouterEvent) { 0 };
+  while (avi_gossipsub_next (self->machine, &event))
+    switch (event.type)
+      {
+      case AVI_GOSSIPSUB_EVENT_MESSAGE:
+        out->type = SIM_ROUTER_MESSAGE;
+        out->data = g_bytes_ref (avi_message_get_data (event.message));
+        avi_message_unref (event.message);
+        return TRUE;
+
+      case AVI_GOSSIPSUB_EVENT_VERIFY:
+        out->type = SIM_ROUTER_VERIFY;
+        out->ticket = event.ticket;
+        out->key = event.key;
+        out->signed_bytes = event.signed_bytes;
+        out->signature = event.signature;
+        return TRUE;
+
+      case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
+      case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+      default:
+        break;
+      }
+  return FALSE;
+}
+
+void
+sim_router_verified (SimRouter *self, guint64 ticket, gboolean valid, gint64 now)
+{
+  avi_gossipsub_verified (self->machine, ticket, valid, now);
+}
+
+gint64
+sim_router_deadline (SimRouter *self)
+{
+  return avi_gossipsub_deadline (self->machine);
+}
+
+void
+sim_router_tick (SimRouter *self, gint64 now)
+{
+  avi_gossipsub_tick (self->machine, now);
+}
+
+void
+sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
+{
+  AviGossipsubStatistics theirs;
+
+  avi_gossipsub_get_statistics (self->machine, &theirs);
+  *out = (SimRouterStatistics) {
+    .received = theirs.received,
+    .delivered = theirs.delivered,
+    .duplicates = theirs.duplicates,
+    .forwarded = theirs.forwarded,
+    .invalid = theirs.invalid,
+    .queue_drops = theirs.queue_drops,
+    .limit_drops = theirs.limit_drops,
+    .iwant_recovered = theirs.iwant_recovered,
+    .broken_promises = theirs.broken_promises,
+  };
+}
+
+GArray *
+sim_router_list_mesh (SimRouter *self, const char *topic)
+{
+  AviGossipsubTopic *found = avi_gossipsub_find_topic (self->machine, AVI_SPAN_STRING (topic));
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (AviPeerId));
+
+  for (guint i = 0; found != NULL && i < found->members->len; i++)
+    {
+      AviGossipsubMember *member = found->members->pdata[i];
+
+      if (member->place == AVI_MEMBER_MESH)
+        g_array_append_val (ids, member->peer->id);
+    }
+  return ids;
+}
+
+void
+sim_router_check (SimRouter *self)
+{
+  gossipsub_check (self->machine);
+}
+
+gpointer
+sim_router_get_machine (SimRouter *self)
+{
+  return self->machine;
+}
