@@ -245,6 +245,8 @@ avi_input_accept (AviConnection *connection,
   .finished = avi_input_finished, .gone = avi_input_gone                                                               \
  }
 
+const AviStreamHandler avi_meshsub_1_3_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_3);
+const AviStreamHandler avi_meshsub_1_2_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_2);
 const AviStreamHandler avi_meshsub_1_1_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_1);
 const AviStreamHandler avi_meshsub_1_0_handler = INPUT_HANDLER (AVI_GOSSIPSUB_PROTOCOL_1_0);
 const AviStreamHandler avi_floodsub_handler = INPUT_HANDLER (AVI_FLOODSUB_PROTOCOL);
@@ -252,8 +254,7 @@ const AviStreamHandler avi_floodsub_handler = INPUT_HANDLER (AVI_FLOODSUB_PROTOC
 static gboolean
 avi_pubsub_is_input (AviStreamOwner *owner)
 {
-  return owner->handler == &avi_meshsub_1_1_handler || owner->handler == &avi_meshsub_1_0_handler
-         || owner->handler == &avi_floodsub_handler;
+  return owner->handler->data == avi_input_data;
 }
 
 /* --- attaching --- */
@@ -263,6 +264,8 @@ static const char *const *
 avi_pubsub_choose_protocol (AviPeerEntry *entry)
 {
   static const char *const choices[][2] = {
+    { AVI_GOSSIPSUB_PROTOCOL_1_3, NULL },
+    { AVI_GOSSIPSUB_PROTOCOL_1_2, NULL },
     { AVI_GOSSIPSUB_PROTOCOL_1_1, NULL },
     { AVI_GOSSIPSUB_PROTOCOL_1_0, NULL },
     { AVI_FLOODSUB_PROTOCOL, NULL },

@@ -4,8 +4,8 @@
 #include "avi-services.h"
 
 static const AviStreamHandler *const handlers[] = {
-  &avi_identify_handler,    &avi_identify_push_handler, &avi_ping_handler,
-  &avi_meshsub_1_1_handler, &avi_meshsub_1_0_handler,   &avi_floodsub_handler,
+  &avi_identify_handler,    &avi_identify_push_handler, &avi_ping_handler,        &avi_meshsub_1_3_handler,
+  &avi_meshsub_1_2_handler, &avi_meshsub_1_1_handler,   &avi_meshsub_1_0_handler, &avi_floodsub_handler,
 };
 
 const char **

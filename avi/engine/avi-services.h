@@ -18,6 +18,8 @@ const AviStreamHandler *avi_services_find (const AviStreamHandler *const *furthe
 extern const AviStreamHandler avi_identify_handler;
 extern const AviStreamHandler avi_identify_push_handler;
 extern const AviStreamHandler avi_ping_handler;
+extern const AviStreamHandler avi_meshsub_1_3_handler;
+extern const AviStreamHandler avi_meshsub_1_2_handler;
 extern const AviStreamHandler avi_meshsub_1_1_handler;
 extern const AviStreamHandler avi_meshsub_1_0_handler;
 extern const AviStreamHandler avi_floodsub_handler;

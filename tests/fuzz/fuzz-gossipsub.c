@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 static const char *const topics[] = { "a", "A", "/a/", "b", "c", "" };
 static const char *const protocols[] = { AVI_GOSSIPSUB_PROTOCOL_1_1, AVI_GOSSIPSUB_PROTOCOL_1_0, AVI_FLOODSUB_PROTOCOL,
-                                         "/meshsub/9.9.9" };
+                                         "/meshsub/9.9.9", AVI_GOSSIPSUB_PROTOCOL_1_2, AVI_GOSSIPSUB_PROTOCOL_1_3 };
 static const char *const agents[] = { NULL, "go-libp2p", "rust-libp2p", "js-libp2p" };
 
 static AviKeyPair *keys[N_PEERS + 1]; /* the last is the router's own */

@@ -4,7 +4,8 @@
 #include "protocols/gossipsub/avi-gossipsub-private.h"
 #include "protocols/gossipsub/avi-rpc.h"
 
-/* Gossipsub 1.0, Message Processing; 1.1, Spam Protection Measures. */
+/* Gossipsub 1.0, Message Processing; 1.1, Spam Protection Measures; 1.2, IDONTWANT. Extensions (1.3) describe
+ * their sender, and we know of none. */
 
 /* py counts back-offs in whole seconds, from the beginning of one. */
 #define GRAFT_EARLY G_USEC_PER_SEC
@@ -195,6 +196,43 @@ avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
   return avi_rpc_reader_finish (&reader, "An IWANT", error);
 }
 
+static void
+avi_gossipsub_receive_unwanted (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now)
+{
+  AviPeerId from;
+  guint64 seqno;
+  AviMessageIdForm form = avi_message_id_parse (bytes, &from, &seqno);
+  AviMessageId id;
+
+  if (form == AVI_MESSAGE_ID_UNKNOWN)
+    return;
+  avi_gossipsub_peer_heard_form (peer, form);
+  if (peer->unwanted == NULL)
+    peer->unwanted = avi_seen_cache_new (AVI_GOSSIPSUB_UNWANTED_TTL, AVI_GOSSIPSUB_MAX_UNWANTED);
+
+  id = avi_message_id_make (&self->secret, &from, seqno);
+  avi_seen_cache_add (peer->unwanted, id, now);
+  if (avi_rpc_queue_drop (&peer->queue, id))
+    {
+      self->statistics.spared++;
+      avi_gossipsub_send (self, peer);
+    }
+}
+
+static gboolean
+avi_gossipsub_receive_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
+{
+  AviRpcReader reader = avi_rpc_reader_init (bytes);
+  AviRpcField field;
+
+  while (avi_rpc_reader_next (&reader, &field))
+    if (field.tag == AVI_IDONTWANT_ID && peer->ids_unwanted_by_it++ < AVI_GOSSIPSUB_MAX_UNWANTED)
+      avi_gossipsub_receive_unwanted (self, peer, field.bytes, now);
+    else
+      self->statistics.limit_drops += field.tag == AVI_IDONTWANT_ID;
+  return avi_rpc_reader_finish (&reader, "An IDONTWANT", error);
+}
+
 /* TRUE: this RPC's IHAVEs are within the limit. */
 static gboolean
 avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer)
@@ -230,6 +268,10 @@ avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
 
       case AVI_CONTROL_IWANT:
         good = avi_gossipsub_receive_iwant (self, peer, field.bytes, error);
+        break;
+
+      case AVI_CONTROL_IDONTWANT:
+        good = avi_gossipsub_receive_idontwant (self, peer, field.bytes, now, error);
         break;
 
       case AVI_CONTROL_GRAFT:

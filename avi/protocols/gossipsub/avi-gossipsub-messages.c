@@ -5,12 +5,48 @@
 
 #include "avi-error.h"
 #include "avi-message-private.h"
+#include "protocols/gossipsub/avi-rpc.h"
 #include "protocols/gossipsub/avi-signing.h"
 
 /* --- a message's way in --- */
 
+/* Who would send us the message as well is told not to, before its signature is looked at: that it is a
+ * forgery is less likely than that it is large and under way. */
 static void
-avi_gossipsub_ask_to_verify (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipFields *fields, AviMessageId id)
+avi_gossipsub_say_idontwant (AviGossipsub *self,
+                             AviGossipsubTopic *topic,
+                             const AviGossipsubPeer *source,
+                             AviGossipMessage *message)
+{
+  g_autoptr(GByteArray) id = g_byte_array_new ();
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  g_autoptr(GByteArray) field = g_byte_array_new ();
+
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+      AviGossipsubPeer *peer = member->peer;
+
+      if (member->place != AVI_MEMBER_MESH || peer == source || !avi_gossipsub_peer_knows_idontwant (peer)
+          || peer->id_form == AVI_MESSAGE_ID_UNKNOWN || avi_peer_id_equal (&peer->id, &message->fields.from))
+        continue;
+      avi_gossip_message_write_id (message, peer->id_form, id);
+      g_byte_array_set_size (part, 0);
+      avi_rpc_put_bytes (part, AVI_IDONTWANT_ID, AVI_SPAN (id->data, id->len));
+      g_byte_array_set_size (field, 0);
+      avi_rpc_put_bytes (field, AVI_CONTROL_IDONTWANT, AVI_SPAN (part->data, part->len));
+      if (!avi_rpc_queue_urgent (&peer->queue, AVI_SPAN (field->data, field->len)))
+        self->statistics.queue_drops++;
+      avi_gossipsub_send (self, peer);
+    }
+}
+
+static void
+avi_gossipsub_ask_to_verify (AviGossipsub *self,
+                             AviGossipsubTopic *topic,
+                             AviGossipsubPeer *peer,
+                             const AviGossipFields *fields,
+                             AviMessageId id)
 {
   g_autoptr(AviPublicKey) key = avi_signing_get_key (fields, NULL);
   g_autoptr(AviGossipMessage) message = NULL;
@@ -30,6 +66,8 @@ avi_gossipsub_ask_to_verify (AviGossipsub *self, AviGossipsubPeer *peer, const A
       return;
     }
 
+  if (fields->data.len > self->idontwant_min)
+    avi_gossipsub_say_idontwant (self, topic, peer, message);
   event.ticket = verification->ticket;
   event.key = key;
   event.signed_bytes = AVI_SPAN (verification->signed_bytes, verification->signed_len);
@@ -64,12 +102,15 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   else if (avi_peer_id_equal (&fields.from, &self->id))
     self->statistics.invalid++; /* ours, but not published lately, if ever */
   else
-    avi_gossipsub_ask_to_verify (self, peer, &fields, id);
+    avi_gossipsub_ask_to_verify (self, topic, peer, &fields, id);
 }
 
 /* To the mesh and to those without one; not to whom it came from, nor to its author. */
 static void
-avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviVerification *verification)
+avi_gossipsub_forward (AviGossipsub *self,
+                       AviGossipsubTopic *topic,
+                       const AviVerification *verification,
+                       gint64 now)
 {
   AviGossipMessage *message = verification->message;
 
@@ -83,7 +124,9 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviVe
       if (avi_verification_is_held_by (verification, peer->serial)
           || avi_peer_id_equal (&peer->id, &message->fields.from))
         continue;
-      if (avi_gossipsub_send_message (self, peer, message))
+      if (avi_gossipsub_peer_has (peer, message->id, now))
+        self->statistics.spared++;
+      else if (avi_gossipsub_send_message (self, peer, message))
         self->statistics.forwarded++;
     }
 }
@@ -131,7 +174,7 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
   if (avi_promises_keep (self->promises, message->id, verification->holders[0]))
     self->statistics.iwant_recovered++;
   avi_message_cache_put (self->cache, message);
-  avi_gossipsub_forward (self, topic, verification);
+  avi_gossipsub_forward (self, topic, verification, now);
   avi_gossipsub_deliver (self, topic, message, now);
   avi_gossipsub_wake (self, now);
 }

@@ -25,6 +25,7 @@ void
 avi_gossipsub_peer_free (AviGossipsubPeer *self)
 {
   avi_rpc_queue_clear (&self->queue);
+  g_clear_pointer (&self->unwanted, avi_seen_cache_free);
   g_hash_table_unref (self->members);
   g_free (self);
 }
@@ -32,12 +33,24 @@ avi_gossipsub_peer_free (AviGossipsubPeer *self)
 void
 avi_gossipsub_peer_set_protocol (AviGossipsubPeer *self, const char *protocol)
 {
-  if (strcmp (protocol, AVI_GOSSIPSUB_PROTOCOL_1_1) == 0)
-    self->kind = AVI_GOSSIPSUB_PEER_MESH_1_1;
-  else if (strcmp (protocol, AVI_GOSSIPSUB_PROTOCOL_1_0) == 0)
-    self->kind = AVI_GOSSIPSUB_PEER_MESH_1_0;
-  else
-    self->kind = AVI_GOSSIPSUB_PEER_FLOODSUB;
+  static const struct
+  {
+    const char          *protocol;
+    AviGossipsubPeerKind kind;
+  } kinds[] = {
+    { AVI_GOSSIPSUB_PROTOCOL_1_3, AVI_GOSSIPSUB_PEER_MESH_1_3 },
+    { AVI_GOSSIPSUB_PROTOCOL_1_2, AVI_GOSSIPSUB_PEER_MESH_1_2 },
+    { AVI_GOSSIPSUB_PROTOCOL_1_1, AVI_GOSSIPSUB_PEER_MESH_1_1 },
+    { AVI_GOSSIPSUB_PROTOCOL_1_0, AVI_GOSSIPSUB_PEER_MESH_1_0 },
+  };
+
+  self->kind = AVI_GOSSIPSUB_PEER_FLOODSUB;
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (strcmp (protocol, kinds[i].protocol) == 0)
+      self->kind = kinds[i].kind;
+  /* We have none: that is said in the first RPC of the stream. */
+  if (self->kind >= AVI_GOSSIPSUB_PEER_MESH_1_3)
+    avi_rpc_queue_extensions (&self->queue);
 }
 
 void
@@ -60,4 +73,5 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ihave_rpcs = 0;
   self->ids_asked_of_it = 0;
   self->ids_asked_by_it = 0;
+  self->ids_unwanted_by_it = 0;
 }

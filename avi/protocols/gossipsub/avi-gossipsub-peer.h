@@ -8,6 +8,7 @@
 
 #include "avi-message-id.h"
 #include "avi-rpc-queue.h"
+#include "avi-seen-cache.h"
 
 G_BEGIN_DECLS
 
@@ -20,7 +21,9 @@ typedef enum
   AVI_GOSSIPSUB_PEER_HEARD,    /* its RPCs came before our stream to it was there */
   AVI_GOSSIPSUB_PEER_FLOODSUB, /* no mesh, no gossip: it gets every message of its topics */
   AVI_GOSSIPSUB_PEER_MESH_1_0,
-  AVI_GOSSIPSUB_PEER_MESH_1_1  /* PRUNE says for how long */
+  AVI_GOSSIPSUB_PEER_MESH_1_1, /* PRUNE says for how long */
+  AVI_GOSSIPSUB_PEER_MESH_1_2, /* IDONTWANT */
+  AVI_GOSSIPSUB_PEER_MESH_1_3  /* the first RPC says which extensions there are */
 } AviGossipsubPeerKind;
 
 struct _AviGossipsubPeer
@@ -43,6 +46,10 @@ struct _AviGossipsubPeer
   guint                ihave_rpcs;
   guint                ids_asked_of_it;
   guint                ids_asked_by_it;
+  guint                ids_unwanted_by_it;
+
+  /* Messages that it has, as it said by IDONTWANT; NULL until it does. */
+  AviSeenCache        *unwanted;
 
   /* Bytes of an RPC that it takes; G_MAXSIZE: all that we send. */
   gsize                max_rpc;
@@ -68,6 +75,19 @@ static inline gboolean
 avi_gossipsub_peer_has_mesh (const AviGossipsubPeer *self)
 {
   return self->kind >= AVI_GOSSIPSUB_PEER_MESH_1_0;
+}
+
+static inline gboolean
+avi_gossipsub_peer_knows_idontwant (const AviGossipsubPeer *self)
+{
+  return self->kind >= AVI_GOSSIPSUB_PEER_MESH_1_2;
+}
+
+/* It said that it has that message. */
+static inline gboolean
+avi_gossipsub_peer_has (const AviGossipsubPeer *self, AviMessageId id, gint64 now)
+{
+  return self->unwanted != NULL && avi_seen_cache_contains (self->unwanted, id, now);
 }
 
 /* It takes an RPC with this message. */

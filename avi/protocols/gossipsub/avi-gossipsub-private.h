@@ -34,6 +34,9 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_GOSSIP_FACTOR     4                  /* one peer in so many is gossiped to */
 #define AVI_GOSSIPSUB_MAX_IDS           5000               /* per peer and heartbeat, each way */
 #define AVI_GOSSIPSUB_MAX_IHAVES        10                 /* RPCs with IHAVE, per peer and heartbeat */
+#define AVI_GOSSIPSUB_IDONTWANT_MIN        1024               /* bytes of data */
+#define AVI_GOSSIPSUB_MAX_UNWANTED         1024               /* ids of a peer's IDONTWANTs, per heartbeat and held */
+#define AVI_GOSSIPSUB_UNWANTED_TTL         (3 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_MAX_ANSWERS       3                  /* of one message to one peer, by IWANT */
 
 struct _AviGossipsub
@@ -45,6 +48,7 @@ struct _AviGossipsub
   guint                  d, d_lo, d_hi, d_lazy;
   gint64                 heartbeat;
   gsize                  max_message;
+  gsize                  idontwant_min;
   guint                  max_topics;
   gsize                  max_queue;
   guint64                next_seqno;

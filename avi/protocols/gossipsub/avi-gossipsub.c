@@ -22,6 +22,7 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->heartbeat = config->heartbeat > 0 ? config->heartbeat : G_USEC_PER_SEC;
   self->max_message = config->max_message > 0 ? MIN (config->max_message, AVI_GOSSIPSUB_MAX_MESSAGE)
                                               : AVI_GOSSIPSUB_MAX_MESSAGE;
+  self->idontwant_min = config->idontwant_min > 0 ? config->idontwant_min : AVI_GOSSIPSUB_IDONTWANT_MIN;
   self->max_topics = config->max_topics > 0 ? config->max_topics : 1024;
   self->max_queue = config->max_queue > 0 ? config->max_queue : 4 * 1024 * 1024;
   self->next_seqno = config->first_seqno;
@@ -232,7 +233,7 @@ avi_gossipsub_prune (AviGossipsub *self, AviGossipsubMember *member, guint backo
 
   avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
   member->backoff_until = MAX (member->backoff_until, now + (gint64) backoff * G_USEC_PER_SEC);
-  avi_rpc_queue_prune (&peer->queue, member->topic->name, peer->kind == AVI_GOSSIPSUB_PEER_MESH_1_1 ? backoff : 0);
+  avi_rpc_queue_prune (&peer->queue, member->topic->name, peer->kind >= AVI_GOSSIPSUB_PEER_MESH_1_1 ? backoff : 0);
   avi_gossipsub_send (self, peer);
 }
 

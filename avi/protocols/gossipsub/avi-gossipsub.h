@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * AviGossipsub: the router of pub/sub: GossipSub 1.1 and 1.0 and FloodSub (specs/pubsub). A machine
+ * AviGossipsub: the router of pub/sub: GossipSub 1.3 to 1.0 and FloodSub (specs/pubsub). A machine
  * without I/O: handed RPCs of peers and the time, it says which RPCs to send to whom, which
  * messages arrived, and when to call again. Its nouns have files of their own beside it: message
  * cache, seen cache, message ids by family, signing, peers, topics (mesh, fanout, back-off).
@@ -20,6 +20,8 @@
 
 G_BEGIN_DECLS
 
+#define AVI_GOSSIPSUB_PROTOCOL_1_3 "/meshsub/1.3.0"
+#define AVI_GOSSIPSUB_PROTOCOL_1_2 "/meshsub/1.2.0"
 #define AVI_GOSSIPSUB_PROTOCOL_1_1 "/meshsub/1.1.0"
 #define AVI_GOSSIPSUB_PROTOCOL_1_0 "/meshsub/1.0.0"
 #define AVI_FLOODSUB_PROTOCOL      "/floodsub/1.0.0"
@@ -42,6 +44,7 @@ typedef struct
   guint       d_lazy;        /* 0: 6 */
   gint64      heartbeat;     /* µs; 0: 1 s */
   gsize       max_message;   /* bytes of data; 0: AVI_GOSSIPSUB_MAX_MESSAGE, which is the most */
+  gsize       idontwant_min; /* bytes of data, of which a message has more for IDONTWANT; 0: 1 KiB */
   guint       max_topics;    /* that one peer may subscribe to; 0: 1,024 */
   gsize       max_queue;     /* bytes held for one peer that does not read; 0: 4 MiB */
   guint64     first_seqno;   /* our messages count up from here: Unix nanoseconds at start */
@@ -82,6 +85,7 @@ typedef struct
   guint64 size_drops;      /* messages not sent to a peer that takes none so large */
   guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
   guint64 iwant_recovered; /* messages that came by IWANT */
+  guint64 spared;          /* messages not sent to a peer that has them already, as it said by IDONTWANT */
   guint64 broken_promises; /* messages that were announced and asked for and did not come */
 } AviGossipsubStatistics;
 

@@ -72,6 +72,7 @@ avi_rpc_queue_clear (AviRpcQueue *self)
     avi_gossip_message_unref (avi_rpc_queue_take_message (self));
   while (!g_queue_is_empty (&self->gossip))
     g_bytes_unref (avi_rpc_queue_take_gossip (self));
+  g_clear_pointer (&self->urgent, g_byte_array_unref);
   g_clear_pointer (&self->messages, g_ptr_array_unref);
   g_clear_pointer (&self->subscriptions, g_hash_table_unref);
   g_clear_pointer (&self->grafts, g_hash_table_unref);
@@ -80,7 +81,7 @@ avi_rpc_queue_clear (AviRpcQueue *self)
 gboolean
 avi_rpc_queue_is_empty (const AviRpcQueue *self)
 {
-  return avi_rpc_queue_count_messages (self) == 0 && self->gossip.length == 0
+  return avi_rpc_queue_count_messages (self) == 0 && self->gossip.length == 0 && self->urgent == NULL
          && g_hash_table_size (self->subscriptions) == 0 && g_hash_table_size (self->grafts) == 0;
 }
 
@@ -131,23 +132,57 @@ avi_rpc_queue_message (AviRpcQueue *self, AviGossipMessage *message, guint64 *dr
   return TRUE;
 }
 
+static void
+avi_rpc_queue_remove (AviRpcQueue *self, guint index)
+{
+  AviGossipMessage *message = self->messages->pdata[index];
+
+  self->bytes -= avi_gossip_message_get_cost (message);
+  g_ptr_array_remove_index (self->messages, index);
+  avi_gossip_message_unref (message);
+}
+
 guint
 avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max)
 {
   guint n = 0;
 
   for (guint i = self->messages->len; i > self->first_message; i--)
-    {
-      AviGossipMessage *message = self->messages->pdata[i - 1];
-
-      if (message->entry.len <= max)
-        continue;
-      self->bytes -= avi_gossip_message_get_cost (message);
-      g_ptr_array_remove_index (self->messages, i - 1);
-      avi_gossip_message_unref (message);
-      n++;
-    }
+    if (((AviGossipMessage *) self->messages->pdata[i - 1])->entry.len > max)
+      {
+        avi_rpc_queue_remove (self, i - 1);
+        n++;
+      }
   return n;
+}
+
+gboolean
+avi_rpc_queue_drop (AviRpcQueue *self, AviMessageId id)
+{
+  for (guint i = self->first_message; i < self->messages->len; i++)
+    if (avi_message_id_equal (&((AviGossipMessage *) self->messages->pdata[i])->id, &id))
+      {
+        avi_rpc_queue_remove (self, i);
+        return TRUE;
+      }
+  return FALSE;
+}
+
+gboolean
+avi_rpc_queue_urgent (AviRpcQueue *self, AviSpan fields)
+{
+  if (self->urgent == NULL)
+    self->urgent = g_byte_array_new ();
+  if (self->urgent->len + fields.len > AVI_RPC_QUEUE_MAX_GOSSIP)
+    return FALSE;
+  g_byte_array_append (self->urgent, fields.data, fields.len);
+  return TRUE;
+}
+
+void
+avi_rpc_queue_extensions (AviRpcQueue *self)
+{
+  self->extensions = TRUE;
 }
 
 gboolean
@@ -172,6 +207,18 @@ static gboolean
 avi_rpc_draft_has_room (const AviRpcDraft *self, gsize len)
 {
   return self->body->len + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_RPC;
+}
+
+/* What goes first finds an empty draft, and fits. */
+static void
+avi_rpc_queue_pop_urgent (AviRpcQueue *self, AviRpcDraft *draft)
+{
+  if (self->extensions)
+    avi_rpc_put_bytes (draft->control, AVI_CONTROL_EXTENSIONS, AVI_SPAN_EMPTY);
+  self->extensions = FALSE;
+  if (self->urgent != NULL)
+    g_byte_array_append (draft->control, self->urgent->data, self->urgent->len);
+  g_clear_pointer (&self->urgent, g_byte_array_unref);
 }
 
 static void
@@ -267,6 +314,7 @@ avi_rpc_queue_pop_mixed (AviRpcQueue *self)
   g_autoptr(GByteArray) control = g_byte_array_new ();
   AviRpcDraft draft = { body, control };
 
+  avi_rpc_queue_pop_urgent (self, &draft);
   avi_rpc_queue_pop_subscriptions (self, &draft);
   avi_rpc_queue_pop_grafts (self, &draft);
   avi_rpc_queue_pop_messages (self, &draft);
@@ -289,7 +337,8 @@ avi_rpc_queue_pop (AviRpcQueue *self)
   GBytes *rpc;
 
   /* The common case: one message, whose bytes all peers share. */
-  if (n == 1 && g_queue_is_empty (&self->gossip) && g_hash_table_size (self->subscriptions) == 0
+  if (n == 1 && g_queue_is_empty (&self->gossip) && self->urgent == NULL && !self->extensions
+      && g_hash_table_size (self->subscriptions) == 0
       && g_hash_table_size (self->grafts) == 0)
     return avi_rpc_queue_pop_message (self);
 

@@ -3,6 +3,7 @@
  * AviRpcQueue: what is to be sent to one peer, and how it is cut into RPCs. Changes of state
  * (subscriptions, GRAFT, PRUNE) are held once per topic, the newest winning, so they are bounded by
  * our topics and never lost; messages and gossip are bounded in bytes, and gossip gives way first.
+ * IDONTWANT goes before all messages, since it is of use only while they are under way.
  * Used by the router's files only.
  */
 #pragma once
@@ -26,6 +27,8 @@ typedef struct
   GPtrArray  *messages;      /* AviGossipMessage, owned, from first_message on */
   guint       first_message;
   GQueue      gossip;        /* GBytes: fields of a ControlMessage */
+  GByteArray *urgent;        /* likewise, to go first; at most AVI_RPC_QUEUE_MAX_GOSSIP; NULL: none */
+  gboolean    extensions;    /* to be said with what goes first on the stream */
 } AviRpcQueue;
 
 void     avi_rpc_queue_init      (AviRpcQueue *self, gsize max_bytes);
@@ -46,6 +49,13 @@ gboolean avi_rpc_queue_message   (AviRpcQueue *self, AviGossipMessage *message, 
 guint    avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max);
 /* @fields: of a ControlMessage, at most AVI_RPC_QUEUE_MAX_GOSSIP. FALSE: no room. */
 gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields);
+
+/* The same, before all else. FALSE: no room. */
+gboolean avi_rpc_queue_urgent    (AviRpcQueue *self, AviSpan fields);
+/* The stream is new: its first RPC says that we have no extensions. */
+void     avi_rpc_queue_extensions (AviRpcQueue *self);
+/* Takes the message of that id out. FALSE: it was not there. */
+gboolean avi_rpc_queue_drop      (AviRpcQueue *self, AviMessageId id);
 
 /* The next RPC, its length in front; NULL where the queue is empty: (transfer full) */
 GBytes  *avi_rpc_queue_pop       (AviRpcQueue *self);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The protobuf of pub/sub RPCs (specs/pubsub, gossipsub 1.0 and 1.1; wire/pubsub.proto), read where
+ * The protobuf of pub/sub RPCs (specs/pubsub, gossipsub 1.0 to 1.3; wire/pubsub.proto), read where
  * it lies and written field by field. Not by protobuf-c, because a signature covers a message as it
  * came, unknown fields included, and a message is passed on as it came; and so that nothing is
  * allocated for what a peer merely lists. Used by the router's files only.
@@ -33,10 +33,13 @@ enum
   AVI_CONTROL_IWANT = 0x12,
   AVI_CONTROL_GRAFT = 0x1a,
   AVI_CONTROL_PRUNE = 0x22,
+  AVI_CONTROL_IDONTWANT  = 0x2a,
+  AVI_CONTROL_EXTENSIONS = 0x32,
 
   AVI_IHAVE_TOPIC   = 0x0a,
   AVI_IHAVE_ID      = 0x12,
   AVI_IWANT_ID      = 0x0a,
+  AVI_IDONTWANT_ID  = 0x0a,
   AVI_GRAFT_TOPIC   = 0x0a,
   AVI_PRUNE_TOPIC   = 0x0a,
   AVI_PRUNE_PEER    = 0x12,

@@ -7,7 +7,8 @@ static void
 test_list (void)
 {
   static const char *const expected[] = {
-    "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0", "/meshsub/1.0.0", "/floodsub/1.0.0",
+    "/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.3.0",
+    "/meshsub/1.2.0", "/meshsub/1.1.0",      "/meshsub/1.0.0",   "/floodsub/1.0.0",
     NULL,
   };
   g_autofree const char **list = avi_services_list (NULL);
@@ -36,7 +37,7 @@ test_find (void)
 static void
 test_unknown (void)
 {
-  g_assert_null (avi_services_find (NULL, "/meshsub/1.2.0"));
+  g_assert_null (avi_services_find (NULL, "/meshsub/1.4.0"));
   g_assert_null (avi_services_find (NULL, "/ipfs/id/1.0.0/"));
   g_assert_null (avi_services_find (NULL, ""));
 }

@@ -114,6 +114,10 @@ gossip_note_control (Gossip *g, guint to, const Avi__Wire__ControlMessage *contr
     }
   for (gsize i = 0; i < control->n_iwant; i++)
     gossip_note (g->sent, "%u iwant × %u", to, (guint) control->iwant[i]->n_message_ids);
+  for (gsize i = 0; i < control->n_idontwant; i++)
+    gossip_note (g->sent, "%u idontwant × %u", to, (guint) control->idontwant[i]->n_message_ids);
+  if (control->extensions != NULL)
+    gossip_note (g->sent, "%u extensions", to);
 }
 
 static inline void
@@ -383,6 +387,20 @@ gossip_say_iwant (Gossip *g, guint from, ProtobufCBinaryData *ids, gsize n)
   gossip_say_control (g, from, &control);
 }
 
+static inline void
+gossip_say_idontwant (Gossip *g, guint from, ProtobufCBinaryData *ids, gsize n)
+{
+  Avi__Wire__ControlMessage control = AVI__WIRE__CONTROL_MESSAGE__INIT;
+  Avi__Wire__ControlIDontWant idontwant = AVI__WIRE__CONTROL_IDONT_WANT__INIT;
+  Avi__Wire__ControlIDontWant *idontwants[] = { &idontwant };
+
+  idontwant.n_message_ids = n;
+  idontwant.message_ids = ids;
+  control.n_idontwant = 1;
+  control.idontwant = idontwants;
+  gossip_say_control (g, from, &control);
+}
+
 /* A message as its author signs it; by protobuf-c, not by avi-signing. */
 static inline GBytes *
 gossip_sign (guint author, const char *topic, const char *text, guint64 seqno)
@@ -459,10 +477,16 @@ gossip_binary (GBytes *bytes)
 /* --- the router itself --- */
 
 static inline void
+gossip_add_speaking (Gossip *g, guint number, const char *protocol)
+{
+  avi_gossipsub_add_peer (g->router, gossip_id (number), protocol, "go-libp2p/0.51", g->now);
+  gossip_pump (g);
+}
+
+static inline void
 gossip_add (Gossip *g, guint number)
 {
-  avi_gossipsub_add_peer (g->router, gossip_id (number), AVI_GOSSIPSUB_PROTOCOL_1_1, "go-libp2p/0.51", g->now);
-  gossip_pump (g);
+  gossip_add_speaking (g, number, AVI_GOSSIPSUB_PROTOCOL_1_1);
 }
 
 /* Peers from @first on that subscribe to the topic. */

@@ -45,10 +45,12 @@ test_protocols (void)
     AviGossipsubPeerKind kind;
     gboolean             has_mesh;
   } cases[] = {
+    { "/meshsub/1.3.0", AVI_GOSSIPSUB_PEER_MESH_1_3, TRUE },
+    { "/meshsub/1.2.0", AVI_GOSSIPSUB_PEER_MESH_1_2, TRUE },
     { "/meshsub/1.1.0", AVI_GOSSIPSUB_PEER_MESH_1_1, TRUE },
     { "/meshsub/1.0.0", AVI_GOSSIPSUB_PEER_MESH_1_0, TRUE },
     { "/floodsub/1.0.0", AVI_GOSSIPSUB_PEER_FLOODSUB, FALSE },
-    { "/meshsub/1.2.0", AVI_GOSSIPSUB_PEER_FLOODSUB, FALSE },
+    { "/meshsub/1.4.0", AVI_GOSSIPSUB_PEER_FLOODSUB, FALSE },
     { "/meshsub/1.1.0 ", AVI_GOSSIPSUB_PEER_FLOODSUB, FALSE },
     { "", AVI_GOSSIPSUB_PEER_FLOODSUB, FALSE },
   };

@@ -44,7 +44,7 @@ test_unknown_fields (Gossip *g, gconstpointer data)
 
   gossip_add (g, 1);
   g_assert_true (gossip_receive (g, 1, AVI_SPAN_EMPTY, &error));
-  g_assert_true (gossip_receive (g, 1, RPC ("\x7a\x01x\x1a\x03\x2a\x01y\x78\x05"), &error));
+  g_assert_true (gossip_receive (g, 1, RPC ("\x7a\x01x\x1a\x03\x3a\x01y\x78\x05"), &error));
   g_assert_true (gossip_receive (g, 1, RPC ("\x08\x01\x10\x02"), &error)); /* known numbers, other types */
   gossip_assert_sent (g, "");
   gossip_assert_told (g, "");
