@@ -15,7 +15,7 @@ gboolean
 sim_router_has (const char *feature)
 {
   /* Names of what the router can do, as it comes to: "score", "idontwant", "px", "validators". */
-  static const char *const features[] = { NULL };
+  static const char *const features[] = { "idontwant", NULL };
 
   return g_strv_contains (features, feature);
 }
@@ -84,7 +84,7 @@ void
 sim_router_add_peer (SimRouter *self, const SimPeer *peer, gint64 now)
 {
   /* peer->outbound and peer->address go along as soon as the router takes them. */
-  avi_gossipsub_add_peer (self->machine, peer->id, AVI_GOSSIPSUB_PROTOCOL_1_1, "avi", now);
+  avi_gossipsub_add_peer (self->machine, peer->id, AVI_GOSSIPSUB_PROTOCOL_1_3, "avi", now);
 }
 
 void
