@@ -162,6 +162,8 @@ test_start (Fixture *fixture, gconstpointer data)
 static void
 test_addresses (Fixture *fixture, gconstpointer data)
 {
+  wait_for_up (fixture, "v0", TRUE);
+  wait_for_up (fixture, "v1", TRUE);
   netns_ip ("addr add fd00::1/64 dev v0 nodad");
   settle (fixture);
   assert_addresses (fixture, "v0", "10.1.2.3/20 fd00::1/64");
