@@ -440,7 +440,7 @@ avi_dial_failed (AviDial       *self,
   if (!avi_dial_take_attempt (self, connection, &address))
     return;
   if (error == NULL)
-    error = unknown = g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "closed by this node");
+    error = unknown = g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, connection->why_closed);
   avi_dial_add_error (self, address, error);
   avi_dial_soon (self, 0);
 }

@@ -37,6 +37,7 @@ struct _AviInterfaces
   guint      seq;        /* of the request under way */
   gboolean   replied;    /* it has begun to be answered: what comes from here on is newer than it */
   gboolean   again;      /* something was lost meanwhile: once more from the start */
+  gboolean   left_out;   /* something found no room since the last dump began */
   guint      generation; /* of what the last dump has shown; older things are gone */
   gboolean   dirty;
 };
@@ -134,7 +135,10 @@ avi_interfaces_add (AviInterfaces *self,
   AviInterface *interface;
 
   if (self->interfaces->len >= AVI_INTERFACES_MAX)
-    return NULL;
+    {
+      self->left_out = TRUE;
+      return NULL;
+    }
   interface = g_new0 (AviInterface, 1);
   interface->index = index;
   interface->addresses = g_array_new (FALSE, FALSE, sizeof (AviInterfaceAddress));
@@ -324,6 +328,8 @@ avi_interfaces_read_address (AviInterfaces         *self,
       g_array_append_val (interface->addresses, address);
       self->dirty = TRUE;
     }
+  else
+    self->left_out = TRUE;
 }
 
 /* --- dumps --- */
@@ -364,14 +370,17 @@ avi_interfaces_start_dump (AviInterfaces *self)
       return;
     }
   self->again = FALSE;
+  self->left_out = FALSE;
   self->generation++;
   avi_interfaces_request (self, DUMP_LINKS);
 }
 
-/* What the dump did not show is no longer there. */
-static void
+/* What the dump did not show is no longer there. TRUE: something was not. */
+static gboolean
 avi_interfaces_sweep (AviInterfaces *self)
 {
+  gboolean any = FALSE;
+
   for (guint i = self->interfaces->len; i > 0; i--)
     {
       AviInterface *interface = g_ptr_array_index (self->interfaces, i - 1);
@@ -381,13 +390,15 @@ avi_interfaces_sweep (AviInterfaces *self)
           if (g_array_index (interface->addresses, AviInterfaceAddress, j - 1).generation == self->generation)
             continue;
           g_array_remove_index (interface->addresses, j - 1);
-          self->dirty = TRUE;
+          any = TRUE;
         }
       if (interface->generation == self->generation)
         continue;
       g_ptr_array_remove_index (self->interfaces, i - 1);
-      self->dirty = TRUE;
+      any = TRUE;
     }
+  self->dirty |= any;
+  return any;
 }
 
 static void
@@ -401,8 +412,9 @@ avi_interfaces_dump_done (AviInterfaces *self)
   self->dump = DUMP_NONE;
   if (self->again)
     avi_interfaces_start_dump (self);
-  else
-    avi_interfaces_sweep (self);
+  /* Where the old left no room for the new, there may be some now. */
+  else if (avi_interfaces_sweep (self) && self->left_out)
+    avi_interfaces_start_dump (self);
 }
 
 /* What others asked for is told to all, with the number that they gave it. */

@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +76,30 @@ netns_ip (const char *format, ...)
   g_assert_no_error (error);
   if (status != 0)
     g_error ("“%s” failed", command);
+}
+
+static gboolean
+is_running (int fd, const char *name)
+{
+  struct ifreq request = { 0 };
+
+  g_strlcpy (request.ifr_name, name, sizeof request.ifr_name);
+  g_assert_cmpint (ioctl (fd, SIOCGIFFLAGS, &request), ==, 0);
+  return (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
+void
+netns_await_running (const char *name)
+{
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  g_assert_cmpint (fd, >=, 0);
+  for (guint i = 0; !is_running (fd, name); i++)
+    {
+      g_assert_cmpuint (i, <, 10000);
+      g_usleep (1000);
+    }
+  close (fd);
 }
 
 static void

@@ -15,6 +15,10 @@ gboolean netns_enter (const char **why);
 /* Runs "ip @format" in the namespace that is current. */
 void     netns_ip    (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
+/* Waits until the interface of that name, in the current namespace, runs: the kernel sees the carrier of a
+ * cable up to a second after both its ends are set up. An error of the test after ten seconds or more. */
+void     netns_await_running (const char *name);
+
 /* Another host, with `lo` up. Its first member is the id of a process that lives in it, for
  * "ip link set DEV netns PID". */
 typedef struct

@@ -29,6 +29,7 @@ struct _Puppet
   guint8          boot;
   gboolean        silent;
   gboolean        deaf;
+  gboolean        grants_nothing;
   gboolean        open;
   gboolean        closed;
   gboolean        told_to_go;
@@ -184,6 +185,12 @@ puppet_set_deaf (Puppet  *self,
   self->deaf = deaf;
 }
 
+void
+puppet_grant_nothing (Puppet *self)
+{
+  self->grants_nothing = TRUE;
+}
+
 int
 puppet_get_fd (Puppet *self)
 {
@@ -312,8 +319,9 @@ puppet_take_data (Puppet        *self,
   const char *protocol = avi_link_stream_get_protocol (stream);
   AviIdentifyReader *reader = g_hash_table_lookup (self->readers, stream);
 
-  avi_link_consume (self->link, stream, data.len);
-  if (g_strcmp0 (protocol, AVI_PING_PROTOCOL) == 0)
+  if (!self->grants_nothing)
+    avi_link_consume (self->link, stream, data.len);
+  if (g_strcmp0 (protocol, AVI_PING_PROTOCOL) == 0 && avi_link_stream_is_inbound (stream))
     {
       g_autoptr(GBytes) echo = g_bytes_new (data.data, data.len);
 
@@ -606,5 +614,5 @@ gboolean
 puppet_has_heard (Puppet     *self,
                   const char *text)
 {
-  return memmem (self->heard->data, self->heard->len, text, strlen (text)) != NULL;
+  return self->heard->len > 0 && memmem (self->heard->data, self->heard->len, text, strlen (text)) != NULL;
 }

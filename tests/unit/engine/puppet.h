@@ -26,6 +26,8 @@ void     puppet_free       (Puppet *self);
 void     puppet_set_silent (Puppet *self, gboolean silent);
 /* It speaks, and reads nothing. */
 void     puppet_set_deaf   (Puppet *self, gboolean deaf);
+/* It reads its socket, and takes nothing off its streams: once a window is full no more comes on them. */
+void     puppet_grant_nothing (Puppet *self);
 int      puppet_get_fd     (Puppet *self);
 gboolean puppet_is_open    (Puppet *self);        /* the handshake is done, the socket open */
 gboolean puppet_is_closed  (Puppet *self);        /* the other end has closed it */

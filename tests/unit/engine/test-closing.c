@@ -123,7 +123,8 @@ test_by_network (Fixture *fixture, gconstpointer data)
   g_autoptr(AviCall) call = avi_call_new (NULL);
 
   avi_core_dial (fixture->under_test.core, address, call);
-  run_until_said (fixture, "outbound handshake ended by the network: no answer within 1.0 s (dial-timeout)\n");
+  run_until_said (fixture, "outbound handshake ended by the network: no answer within 1.0 s (dial-timeout) "
+                           "in the security negotiation\n");
   close (listener);
 }
 

@@ -99,7 +99,7 @@ test_late_max_peers (LifeFixture *fixture, gconstpointer data)
   life_fixture_await_story (fixture, "cc");
   puppet_set_manners (fixture->puppets[0], PUPPET_SAYS_WHO);
   life_fixture_await_story (fixture, "ccd");
-  g_assert_nonnull (strstr (fixture->why, "max-peers is reached: 1 of 1"));
+  g_assert_nonnull (strstr (fixture->why, "ended by this node: max-peers is reached: 1 of 1"));
   life_fixture_await_close (fixture, 0);
   g_assert_true (puppet_is_open (fixture->puppets[1]));
   g_assert_cmpuint (count (fixture, "refused-max-peers"), ==, 1);
@@ -155,7 +155,7 @@ test_ends_before (LifeFixture *fixture, gconstpointer data)
   g_clear_pointer (&fixture->puppets[0], puppet_free);
   error = life_fixture_await_error (fixture, call);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
-  g_assert_nonnull (strstr (error->message, "ended at once: "));
+  g_assert_nonnull (strstr (error->message, "did not last: ended by the peer: "));
   g_assert_cmpstr (life_fixture_hear (fixture), ==, "");
   close (listener);
 }
@@ -169,7 +169,7 @@ test_peer_closes (LifeFixture *fixture, gconstpointer data)
   life_fixture_settle (fixture);
   g_clear_pointer (&fixture->puppets[0], puppet_free);
   life_fixture_await_story (fixture, "cd");
-  g_assert_cmpstr (fixture->why, ==, "closed by the peer");
+  g_assert_cmpstr (fixture->why, ==, "ended by the peer: it closed the socket without a goodbye");
   g_assert_cmpuint (count (fixture, "connections-closed"), ==, 1);
 }
 
@@ -178,7 +178,7 @@ test_reset (LifeFixture *fixture, gconstpointer data)
 {
   puppet_cut (life_fixture_meet (fixture));
   life_fixture_await_story (fixture, "cd");
-  g_assert_cmpstr (fixture->why, ==, "Connection reset by peer");
+  g_assert_cmpstr (fixture->why, ==, "ended by the peer: Connection reset by peer");
 }
 
 static void
@@ -186,7 +186,7 @@ test_babbles (LifeFixture *fixture, gconstpointer data)
 {
   puppet_babble (life_fixture_meet (fixture));
   life_fixture_await_story (fixture, "cd");
-  g_assert_nonnull (strstr (fixture->why, "Noise"));
+  g_assert_true (g_str_has_prefix (fixture->why, "ended by this node: A Noise frame of 3 bytes "));
 }
 
 static void
@@ -203,7 +203,7 @@ test_no_pings (LifeFixture *fixture, gconstpointer data)
   for (guint i = 0; i < 26; i++)
     life_fixture_wait (fixture, SECOND);
   g_assert_cmpstr (life_fixture_hear (fixture), ==, "cd");
-  g_assert_cmpstr (fixture->why, ==, "No answer to a Yamux ping within 10000 ms");
+  g_assert_cmpstr (fixture->why, ==, "ended by the network: No answer to a Yamux ping within 10000 ms");
 }
 
 static void
@@ -215,6 +215,7 @@ test_goodbye (LifeFixture *fixture, gconstpointer data)
   g_assert_cmpstr (life_fixture_hear (fixture), ==, "c");
   life_fixture_wait (fixture, 1);
   life_fixture_await_story (fixture, "cd");
+  g_assert_cmpstr (fixture->why, ==, "ended by this node: the peer said goodbye");
   life_fixture_await_close (fixture, 0);
 }
 
@@ -274,7 +275,7 @@ test_old_is_silent (LifeFixture *fixture, gconstpointer data)
   g_assert_cmpstr (life_fixture_hear (fixture), ==, "c");
   life_fixture_wait (fixture, 1);
   life_fixture_await_story (fixture, "cdc");
-  g_assert_nonnull (strstr (fixture->why, "the peer restarted"));
+  g_assert_nonnull (strstr (fixture->why, "ended by this node: the peer restarted"));
 }
 
 static void
@@ -283,7 +284,7 @@ test_old_ends (LifeFixture *fixture, gconstpointer data)
   challenge (fixture);
   puppet_cut (fixture->puppets[0]);
   life_fixture_await_story (fixture, "cdc");
-  g_assert_cmpstr (fixture->why, ==, "Connection reset by peer");
+  g_assert_cmpstr (fixture->why, ==, "ended by the peer: Connection reset by peer");
 }
 
 static void
@@ -504,7 +505,7 @@ test_stop_flush (LifeFixture *fixture, gconstpointer data)
   clock_advance (1);
   life_fixture_await_story (fixture, "cd");
   avi_call_wait (call);
-  g_assert_cmpstr (fixture->why, ==, "this device stopped");
+  g_assert_cmpstr (fixture->why, ==, "ended by this node: this device stopped");
   g_assert_cmpuint (n_gone, ==, N_SLOW);
 }
 

@@ -162,9 +162,10 @@ test_start (Fixture *fixture, gconstpointer data)
 static void
 test_addresses (Fixture *fixture, gconstpointer data)
 {
+  wait_for_up (fixture, "v0", TRUE);
+  wait_for_up (fixture, "v1", TRUE);
   netns_ip ("addr add fd00::1/64 dev v0 nodad");
-  settle (fixture);
-  assert_addresses (fixture, "v0", "10.1.2.3/20 fd00::1/64");
+  wait_for_addresses (fixture, "v0", "10.1.2.3/20 fd00::1/64");
   g_assert_cmpuint (fixture->changes, >=, 1);
 
   /* Its life is prolonged, as a router does every few minutes: no change. */
@@ -255,32 +256,55 @@ test_ports (Fixture *fixture, gconstpointer data)
   netns_ip ("link del br0");
 }
 
+/* Far more changes than the socket holds, in the end of addresses that are none; then @last. */
 static void
-test_overflow (Fixture *fixture, gconstpointer data)
+flood (const char *name, const char *last)
 {
   g_autoptr(GString) commands = g_string_new (NULL);
   g_autofree char *path = NULL;
   int fd = g_file_open_tmp ("avi-ip-XXXXXX", &path, NULL);
 
-  /* Far more changes than the socket holds, at the end of which little is as it was. */
   g_assert_cmpint (fd, >=, 0);
   for (guint round = 0; round < 10; round++)
     {
       for (guint i = 1; i < 250; i++)
-        g_string_append_printf (commands, "addr add 10.2.%u.%u/32 dev v1\n", round, i);
+        g_string_append_printf (commands, "addr add 10.2.%u.%u/32 dev %s\n", round, i, name);
       for (guint i = 1; i < 250; i++)
-        g_string_append_printf (commands, "addr del 10.2.%u.%u/32 dev v1\n", round, i);
+        g_string_append_printf (commands, "addr del 10.2.%u.%u/32 dev %s\n", round, i, name);
     }
-  g_string_append (commands, "addr add 10.3.0.1/24 dev v1\naddr del 10.1.2.3/20 dev v0\nlink set v1 name late\n");
+  g_string_append (commands, last);
   g_assert_true (g_file_set_contents (path, commands->str, commands->len, NULL));
-  netns_ip ("link set v1 down");
   netns_ip ("-batch %s", path);
   unlink (path);
   close (fd);
+}
 
+static void
+test_overflow (Fixture *fixture, gconstpointer data)
+{
+  netns_ip ("link set v1 down");
+  flood ("v1", "addr add 10.3.0.1/24 dev v1\naddr del 10.1.2.3/20 dev v0\nlink set v1 name late\n");
   wait_for_addresses (fixture, "v0", "");
   wait_for_addresses (fixture, "late", "10.3.0.1/24");
   g_assert_null (find (fixture, "v1"));
+}
+
+/* That the 64 have gone is lost. */
+static void
+test_overflow_when_full (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GString) last = g_string_new (NULL);
+
+  for (guint i = 1; i <= AVI_INTERFACES_MAX_ADDRESSES; i++)
+    {
+      netns_ip ("addr add 10.4.0.%u/32 dev v1", i);
+      g_string_append_printf (last, "addr del 10.4.0.%u/32 dev v1\n", i);
+    }
+  settle (fixture);
+  g_assert_cmpuint (find (fixture, "v1")->addresses->len, ==, AVI_INTERFACES_MAX_ADDRESSES);
+  g_string_append (last, "addr add 10.3.0.1/24 dev v1\n");
+  flood ("v0", last->str);
+  wait_for_addresses (fixture, "v1", "10.3.0.1/24");
 }
 
 static void
@@ -350,6 +374,7 @@ main (int argc, char **argv)
   ADD ("/interfaces/hears of links that come, go and change", test_links);
   ADD ("/interfaces/tells the port of a bridge, and that it is none any more", test_ports);
   ADD ("/interfaces/looks again where changes were lost", test_overflow);
+  ADD ("/interfaces/makes room for what is there, though it was lost that the old is gone", test_overflow_when_full);
   ADD ("/interfaces/keeps 64 addresses of an interface", test_many);
   ADD ("/interfaces/tells own from near and far", test_near);
   return g_test_run ();

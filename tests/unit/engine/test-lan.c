@@ -224,7 +224,7 @@ typedef struct
   NetnsHost there;
 } Fixture;
 
-/* v0 is here, v1 there; IPv6 in the hand of the tests. */
+/* v0 is here, v1 there, both running; IPv6 in the hand of the tests. */
 static void
 set_up (Fixture *fixture, gconstpointer data)
 {
@@ -240,7 +240,9 @@ set_up (Fixture *fixture, gconstpointer data)
   netns_ip ("link set v1 addrgenmode none");
   netns_ip ("link set v1 up");
   netns_ip ("addr add 10.1.0.2/24 dev v1");
+  netns_await_running ("v1");
   netns_switch (NULL);
+  netns_await_running ("v0");
 }
 
 static void

@@ -187,6 +187,7 @@ test_order (FindingFixture *fixture, gconstpointer data)
   netns_ip ("addr add 10.1.0.2/24 dev v1");
   netns_ip ("addr add 10.2.0.2/24 dev v1");
   netns_switch (NULL);
+  netns_await_running ("v0");
 
   fixture->under_test.settings.listen = listen;
   fixture->under_test.settings.bootstrap = bootstrap;
