@@ -341,7 +341,8 @@ avi_device_install_signals (void)
    * @message: the message
    *
    * A message arrived on a topic that the device subscribes to. The signal's detail is the topic
-   * (`message::system/alerts`). Emitted after [signal@Avi.Subscription::message].
+   * (`message::system/alerts`). Emitted once per message that any
+   * subscription is told of, after their [signal@Avi.Subscription::message].
    *
    * Since: 1.0
    */

@@ -305,10 +305,18 @@ avi_core_deliver (AviCore    *self,
                   AviMessage *message)
 {
   GPtrArray *inboxes;
+  AviEvent *first = NULL;
 
   avi_lock (&self->lock);
   inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
-  for (guint i = 0; inboxes != NULL && i < inboxes->len; i++)
-    avi_core_push (self, avi_event_new_message (g_ptr_array_index (inboxes, i), message, i + 1 == inboxes->len));
+  for (guint i = inboxes != NULL ? inboxes->len : 0; i > 0; i--)
+    {
+      AviEvent *event = avi_event_new_message (g_ptr_array_index (inboxes, i - 1), message);
+
+      event->next = first;
+      first = event;
+    }
+  if (first != NULL)
+    avi_core_push (self, first);
   avi_unlock (&self->lock);
 }

@@ -100,9 +100,9 @@ avi_core_take_events (AviCore *self)
 
 void
 avi_core_push (AviCore  *self,
-               AviEvent *event)
+               AviEvent *events)
 {
-  avi_event_queue_push (self->events, event);
+  avi_event_queue_push (self->events, events);
 }
 
 void
