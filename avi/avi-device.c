@@ -174,6 +174,7 @@ avi_device_drop_subscription (AviDevice       *self,
   if (!found)
     return;
   avi_core_unsubscribe (self->core, inbox);
+  avi_subscription_end (subscription, self->context);
   g_object_unref (subscription);
 }
 
@@ -195,6 +196,7 @@ avi_device_drop_subscriptions (AviDevice *self)
   while (g_hash_table_iter_next (&iter, &inbox, &subscription))
     {
       avi_core_unsubscribe (self->core, inbox);
+      avi_subscription_end (subscription, self->context);
       g_object_unref (subscription);
     }
   g_hash_table_unref (subscriptions);

@@ -253,6 +253,43 @@ test_after_device (void)
   avi_subscription_cancel (subscription);
 }
 
+static void
+on_active (AviSubscription *subscription, GParamSpec *pspec, guint *n)
+{
+  g_assert_false (avi_subscription_get_active (subscription));
+  (*n)++;
+}
+
+static void
+test_active (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviSubscription) cancelled = subscribe (self->kitchen, "x");
+  g_autoptr(AviSubscription) orphan = subscribe (self->kitchen, "x");
+  guint n_cancelled = 0, n_orphan = 0;
+  gboolean active;
+
+  g_signal_connect (cancelled, "notify::active", G_CALLBACK (on_active), &n_cancelled);
+  g_signal_connect (orphan, "notify::active", G_CALLBACK (on_active), &n_orphan);
+  g_object_get (cancelled, "active", &active, NULL);
+  g_assert_true (active);
+
+  avi_subscription_cancel (cancelled);
+  avi_subscription_cancel (cancelled);
+  g_assert_false (avi_subscription_get_active (cancelled));
+  /* Never inside the call. */
+  g_assert_cmpuint (n_cancelled, ==, 0);
+  wait_until (n_cancelled > 0);
+
+  g_assert_true (avi_subscription_get_active (orphan));
+  g_clear_object (&self->kitchen);
+  g_assert_false (avi_subscription_get_active (orphan));
+  wait_until (n_orphan > 0);
+  settle ();
+  g_assert_cmpuint (n_cancelled, ==, 1);
+  g_assert_cmpuint (n_orphan, ==, 1);
+  self->kitchen = start_device ("kitchen");
+}
+
 /* --- limits --- */
 
 static void
@@ -332,6 +369,7 @@ main (int argc, char **argv)
   ADD ("/subscription/it outlasts stop and start", test_restart);
   ADD ("/subscription/a cancelled one hears nothing, and the others know", test_cancelled);
   g_test_add_func ("/subscription/it does not keep its device alive", test_after_device);
+  ADD ("/subscription/its end, or its device's, is told once", test_active);
   ADD ("/subscription/of too many that wait the oldest are dropped and counted", test_dropped);
   ADD ("/subscription/so are those of too many bytes", test_dropped_bytes);
   return g_test_run ();
