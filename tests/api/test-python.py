@@ -318,7 +318,39 @@ def _():
             await device.publish_async("x", text, Avi.PublishFlags.LOCAL)
             assert await hearing == text
         gc.collect()
-        assert len(subscription._iterators) == 0
+        for name in ("message", "notify"):
+            signal_id = GObject.signal_lookup(name, Avi.Subscription)
+            assert not GObject.signal_has_handler_pending(subscription, signal_id, 0, True), name
+
+    run(main)
+
+
+@test("a loop over a subscription ends with it, and after what waits was heard")
+def _():
+    async def hear_all(subscription):
+        return [message.get_text() async for message in subscription]
+
+    async def main():
+        device = new_device("kitchen")
+        await device.start_async()
+        subscription, other = device.subscribe("x"), device.subscribe("x")
+        waiting = asyncio.ensure_future(hear_all(subscription))
+        orphan = asyncio.ensure_future(hear_all(other))
+        messages = aiter(subscription)
+        await asyncio.sleep(0)
+        seen = aiter(device.subscribe("y"))
+        await device.publish_async("x", "text", Avi.PublishFlags.LOCAL)
+        await device.publish_async("y", "text", Avi.PublishFlags.LOCAL)
+        await anext(seen)
+        subscription.cancel()
+        assert await waiting == ["text"]
+        assert [message.get_text() async for message in messages] == ["text"]
+        # One that was cancelled before.
+        assert await hear_all(subscription) == []
+        assert not orphan.done()
+        del device
+        gc.collect()
+        assert await orphan == ["text"]
 
     run(main)
 

@@ -147,9 +147,15 @@ __all__.append("Device")
 
 # ---- Subscriptions that can be iterated
 
+def _disconnect(subscription, handlers):
+    for handler in handlers:
+        subscription.disconnect(handler)
+
+
 class _Messages:
     """The messages of a subscription from now on. Like the subscription it keeps those that wait
-    within max-queued and max-queued-bytes: the oldest are dropped, and counted."""
+    within max-queued and max-queued-bytes: the oldest are dropped, and counted. They end with the
+    subscription, once those that wait were heard."""
 
     def __init__(self, subscription):
         self.dropped = 0
@@ -157,15 +163,20 @@ class _Messages:
         self._queue = collections.deque()
         self._queued_bytes = 0
         self._waiting = None
-        self._ended = False
 
         def on_message(_, message, this=weakref.ref(self)):
             messages = this()
             if messages is not None:
                 messages._append(message)
 
-        handler = Avi.Subscription.connect(subscription, "message", on_message)
-        self._disconnect = weakref.finalize(self, subscription.disconnect, handler)
+        def on_active(*_, this=weakref.ref(self)):
+            messages = this()
+            if messages is not None:
+                messages._wake()
+
+        handlers = [Avi.Subscription.connect(subscription, "message", on_message),
+                    Avi.Subscription.connect(subscription, "notify::active", on_active)]
+        self._disconnect = weakref.finalize(self, _disconnect, subscription, handlers)
         self._disconnect.atexit = False
 
     def _append(self, message):
@@ -186,16 +197,12 @@ class _Messages:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _end(self):
-        self._ended = True
-        self._wake()
-
     def __aiter__(self):
         return self
 
     async def __anext__(self):
         while not self._queue:
-            if self._ended:
+            if not self._subscription.get_active():
                 self._disconnect()
                 raise StopAsyncIteration
             self._waiting = asyncio.get_running_loop().create_future()
@@ -206,19 +213,10 @@ class _Messages:
 @_with_strict_handlers
 class Subscription(Avi.Subscription):
     """A program's interest in one topic: `async for message in subscription` hears its messages,
-    until it is cancelled."""
+    until it is cancelled or its device is gone."""
 
     def __aiter__(self):
-        if not hasattr(self, "_iterators"):
-            self._iterators = weakref.WeakSet()
-        messages = _Messages(self)
-        self._iterators.add(messages)
-        return messages
-
-    def cancel(self):
-        super().cancel()
-        for messages in getattr(self, "_iterators", ()):
-            messages._end()
+        return _Messages(self)
 
 
 Subscription = override(Subscription)
