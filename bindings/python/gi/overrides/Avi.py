@@ -34,7 +34,12 @@ __all__ = []
 def _to_bytes(data):
     if isinstance(data, GLib.Bytes):
         return data
-    return GLib.Bytes.new(data.encode() if isinstance(data, str) else bytes(data))
+    if isinstance(data, str):
+        return GLib.Bytes.new(data.encode())
+    # Not what else bytes() takes: of a number it makes so many zeros.
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return GLib.Bytes.new(bytes(data))
+    raise TypeError(f"a message is a str, bytes, bytearray, memoryview or GLib.Bytes, not {type(data).__name__}")
 
 
 # ---- Exceptions in handlers
@@ -117,7 +122,7 @@ class Device(Avi.Device):
     """A node of the mesh. Without a callback, the *_async methods can be awaited."""
 
     def publish(self, topic, data):
-        """Sends a str or bytes; returns how many peers subscribe, as last known."""
+        """Sends a str, bytes, bytearray, memoryview or GLib.Bytes; returns how many peers subscribe, as last known."""
         return super().publish(topic, _to_bytes(data))
 
     def publish_full(self, topic, data, flags=Avi.PublishFlags.NONE):
