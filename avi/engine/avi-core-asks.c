@@ -134,8 +134,15 @@ avi_core_wait_for_subscribers (AviCore    *self,
                                guint       n,
                                AviCall    *call)
 {
-  AviCommand *command = avi_command_new (AVI_COMMAND_WAIT_FOR_SUBSCRIBERS, topic, call);
+  AviCommand *command;
+  GError *error = NULL;
 
+  if (!avi_gossipsub_check_topic (topic, &error))
+    {
+      avi_core_answer (self, call, -1, NULL, error);
+      return;
+    }
+  command = avi_command_new (AVI_COMMAND_WAIT_FOR_SUBSCRIBERS, topic, call);
   command->number = n;
   avi_core_ask (self, command);
 }
