@@ -110,16 +110,20 @@ static void
 avi_device_tell_message (AviDevice *self,
                          AviEvent  *event)
 {
+  /* None where it was cancelled since. */
   g_autoptr(AviSubscription) subscription = avi_device_find_subscription (self, event->inbox);
+  gboolean told = event->told || subscription != NULL;
+  gboolean last = event->next == NULL || event->next->message != event->message;
 
-  /* Cancelled since. */
-  if (subscription == NULL)
-    return;
-  avi_subscription_tell (subscription, event->message);
+  /* First of all: a handler that iterates the context is told the next one there. */
+  if (!last)
+    event->next->told = told;
+  if (subscription != NULL)
+    avi_subscription_tell (subscription, event->message);
   /* A detail that no program asked for must not become a quark for ever. */
-  if (event->also_device)
+  if (last && told)
     g_signal_emit (self, avi_device_signals[AVI_DEVICE_MESSAGE],
-                   g_quark_try_string (avi_subscription_get_topic (subscription)), event->message);
+                   g_quark_try_string (avi_message_get_topic (event->message)), event->message);
 }
 
 static void

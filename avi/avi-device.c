@@ -174,6 +174,7 @@ avi_device_drop_subscription (AviDevice       *self,
   if (!found)
     return;
   avi_core_unsubscribe (self->core, inbox);
+  avi_subscription_end (subscription, self->context);
   g_object_unref (subscription);
 }
 
@@ -195,6 +196,7 @@ avi_device_drop_subscriptions (AviDevice *self)
   while (g_hash_table_iter_next (&iter, &inbox, &subscription))
     {
       avi_core_unsubscribe (self->core, inbox);
+      avi_subscription_end (subscription, self->context);
       g_object_unref (subscription);
     }
   g_hash_table_unref (subscriptions);
@@ -341,7 +343,8 @@ avi_device_install_signals (void)
    * @message: the message
    *
    * A message arrived on a topic that the device subscribes to. The signal's detail is the topic
-   * (`message::system/alerts`). Emitted after [signal@Avi.Subscription::message].
+   * (`message::system/alerts`). Emitted once per message that any
+   * subscription is told of, after their [signal@Avi.Subscription::message].
    *
    * Since: 1.0
    */

@@ -20,5 +20,7 @@ void             avi_subscription_set_inbox (AviSubscription *self, AviInbox *in
 AviInbox        *avi_subscription_get_inbox (AviSubscription *self);
 /* In the device's context. */
 void             avi_subscription_tell      (AviSubscription *self, AviMessage *message);
+/* Any thread, once: nothing comes any more, which is told in @context, the device's. */
+void             avi_subscription_end       (AviSubscription *self, GMainContext *context);
 
 G_END_DECLS

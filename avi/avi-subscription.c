@@ -17,6 +17,7 @@
  *
  * The device holds the subscription until [method@Avi.Subscription.cancel], or until its own end:
  * a program that has connected a handler may forget the object. It never keeps the device alive.
+ * Until then it is [property@Avi.Subscription:active].
  *
  * A program that does not take its messages in time loses the oldest ones: of those that wait,
  * [property@Avi.Subscription:max-queued] and [property@Avi.Subscription:max-queued-bytes] are
@@ -37,6 +38,7 @@ struct _AviSubscription
   AviLock lock; /* of what follows */
   guint   max_queued;
   guint64 max_queued_bytes;
+  gboolean active;
 };
 
 enum
@@ -46,6 +48,7 @@ enum
   PROP_MAX_QUEUED,
   PROP_MAX_QUEUED_BYTES,
   PROP_DROPPED,
+  PROP_ACTIVE,
   N_PROPS
 };
 
@@ -76,6 +79,7 @@ avi_subscription_set_inbox (AviSubscription *self,
                             AviInbox        *inbox)
 {
   self->inbox = inbox;
+  self->active = TRUE;
 }
 
 AviInbox *
@@ -96,6 +100,43 @@ avi_subscription_tell (AviSubscription *self,
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DROPPED]);
     }
   g_signal_emit (self, signals[MESSAGE], 0, message);
+}
+
+static gboolean
+avi_subscription_tell_end (gpointer self)
+{
+  g_object_notify_by_pspec (self, properties[PROP_ACTIVE]);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+avi_subscription_has_notify_handler (AviSubscription *self)
+{
+  guint notify = g_signal_lookup ("notify", G_TYPE_OBJECT);
+  GQuark active = g_param_spec_get_name_quark (properties[PROP_ACTIVE]);
+
+  return g_signal_has_handler_pending (self, notify, active, TRUE)
+         || g_signal_has_handler_pending (self, notify, 0, TRUE);
+}
+
+void
+avi_subscription_end (AviSubscription *self,
+                      GMainContext    *context)
+{
+  GSource *source;
+
+  avi_lock (&self->lock);
+  self->active = FALSE;
+  avi_unlock (&self->lock);
+  /* It would hold the object for as long as the context is not iterated. */
+  if (!avi_subscription_has_notify_handler (self))
+    return;
+  /* A source of its own, since the device's ends with it. */
+  source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, avi_subscription_tell_end, g_object_ref (self), g_object_unref);
+  g_source_attach (source, context);
+  g_source_unref (source);
 }
 
 /**
@@ -268,6 +309,29 @@ avi_subscription_get_dropped (AviSubscription *self)
   return self->inbox != NULL ? avi_inbox_get_dropped (self->inbox) : 0;
 }
 
+/**
+ * avi_subscription_get_active: (get-property active)
+ * @self: a subscription
+ *
+ * Gets whether messages may still come.
+ *
+ * Returns: %FALSE once the subscription was cancelled, or its device is gone
+ *
+ * Since: 1.0
+ */
+gboolean
+avi_subscription_get_active (AviSubscription *self)
+{
+  gboolean active;
+
+  g_return_val_if_fail (AVI_IS_SUBSCRIPTION (self), FALSE);
+
+  avi_lock (&self->lock);
+  active = self->active;
+  avi_unlock (&self->lock);
+  return active;
+}
+
 static void
 avi_subscription_get_property (GObject    *object,
                                guint       id,
@@ -289,6 +353,9 @@ avi_subscription_get_property (GObject    *object,
       break;
     case PROP_DROPPED:
       g_value_set_uint64 (value, avi_subscription_get_dropped (self));
+      break;
+    case PROP_ACTIVE:
+      g_value_set_boolean (value, avi_subscription_get_active (self));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -388,6 +455,16 @@ avi_subscription_class_init (AviSubscriptionClass *klass)
    */
   properties[PROP_DROPPED] =
     g_param_spec_uint64 ("dropped", NULL, NULL, 0, G_MAXUINT64, 0, G_PARAM_READABLE | flags);
+
+  /**
+   * AviSubscription:active: (getter get_active)
+   *
+   * Whether messages may still come: %TRUE until the subscription is cancelled, or its device is gone. That is
+   * notified in the device's context.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_ACTIVE] = g_param_spec_boolean ("active", NULL, NULL, FALSE, G_PARAM_READABLE | flags);
 
   g_object_class_install_properties (object_class, N_PROPS, properties);
 

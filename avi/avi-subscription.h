@@ -36,6 +36,8 @@ void        avi_subscription_set_max_queued_bytes (AviSubscription *self,
 AVI_AVAILABLE_IN_1_0
 guint64     avi_subscription_get_dropped          (AviSubscription *self);
 AVI_AVAILABLE_IN_1_0
+gboolean    avi_subscription_get_active           (AviSubscription *self);
+AVI_AVAILABLE_IN_1_0
 void        avi_subscription_cancel               (AviSubscription *self);
 
 G_END_DECLS

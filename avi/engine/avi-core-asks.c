@@ -134,8 +134,15 @@ avi_core_wait_for_subscribers (AviCore    *self,
                                guint       n,
                                AviCall    *call)
 {
-  AviCommand *command = avi_command_new (AVI_COMMAND_WAIT_FOR_SUBSCRIBERS, topic, call);
+  AviCommand *command;
+  GError *error = NULL;
 
+  if (!avi_gossipsub_check_topic (topic, &error))
+    {
+      avi_core_answer (self, call, -1, NULL, error);
+      return;
+    }
+  command = avi_command_new (AVI_COMMAND_WAIT_FOR_SUBSCRIBERS, topic, call);
   command->number = n;
   avi_core_ask (self, command);
 }
@@ -305,10 +312,18 @@ avi_core_deliver (AviCore    *self,
                   AviMessage *message)
 {
   GPtrArray *inboxes;
+  AviEvent *first = NULL;
 
   avi_lock (&self->lock);
   inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
-  for (guint i = 0; inboxes != NULL && i < inboxes->len; i++)
-    avi_core_push (self, avi_event_new_message (g_ptr_array_index (inboxes, i), message, i + 1 == inboxes->len));
+  for (guint i = inboxes != NULL ? inboxes->len : 0; i > 0; i--)
+    {
+      AviEvent *event = avi_event_new_message (g_ptr_array_index (inboxes, i - 1), message);
+
+      event->next = first;
+      first = event;
+    }
+  if (first != NULL)
+    avi_core_push (self, first);
   avi_unlock (&self->lock);
 }

@@ -91,7 +91,8 @@ void        avi_core_run            (AviCore *self, AviEngineFunc run, gpointer 
 void        avi_core_published      (AviCore *self, gsize size);
 /* All that is queued, oldest first. */
 AviCommand *avi_core_take_commands  (AviCore *self);
-void        avi_core_push           (AviCore *self, AviEvent *event);
+/* Takes @events, as avi_event_queue_push. */
+void        avi_core_push           (AviCore *self, AviEvent *events);
 /* Answers, and tells an asynchronous caller in the queue. @error: (transfer full) */
 void        avi_core_answer         (AviCore *self, AviCall *call, gint64 number, AviPeerInfo *peer, GError *error);
 

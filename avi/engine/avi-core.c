@@ -7,6 +7,9 @@
 
 #include "avi-error.h"
 
+/* In ms: an answer from an engine's own thread does not wake those that its caller runs meanwhile. */
+#define MAX_UNNOTICED 5
+
 /* --- settings --- */
 
 static AviSettings *
@@ -100,9 +103,9 @@ avi_core_take_events (AviCore *self)
 
 void
 avi_core_push (AviCore  *self,
-               AviEvent *event)
+               AviEvent *events)
 {
-  avi_event_queue_push (self->events, event);
+  avi_event_queue_push (self->events, events);
 }
 
 void
@@ -182,6 +185,18 @@ avi_core_launch_locked (AviCore     *self,
   avi_core_answer_all (self, g_steal_pointer (&self->start_calls), error);
 }
 
+/* FALSE where there is none, or another thread has it. */
+static gboolean
+avi_core_iterate_context (GMainContext *context,
+                          int           max_wait)
+{
+  if (context == NULL || !g_main_context_acquire (context))
+    return FALSE;
+  avi_runners_iterate (context, max_wait);
+  g_main_context_release (context);
+  return TRUE;
+}
+
 gboolean
 avi_core_iterate (AviCore *self)
 {
@@ -190,18 +205,23 @@ avi_core_iterate (AviCore *self)
   avi_lock (&self->lock);
   context = self->context != NULL ? g_main_context_ref (self->context) : NULL;
   avi_unlock (&self->lock);
-  if (context == NULL || !g_main_context_acquire (context))
-    return FALSE;
-  avi_runners_iterate (context);
-  g_main_context_release (context);
-  return TRUE;
+  return avi_core_iterate_context (context, -1);
+}
+
+/* The answer may have to wait for an engine that nobody but the caller's thread runs. */
+static gboolean
+avi_core_iterate_here (void)
+{
+  g_autoptr(GMainContext) context = avi_runners_dup_context ();
+
+  return avi_core_iterate_context (context, MAX_UNNOTICED);
 }
 
 void
 avi_core_wait (AviCore *self,
                AviCall *call)
 {
-  while (!avi_call_is_done (call) && avi_core_iterate (self))
+  while (!avi_call_is_done (call) && (avi_core_iterate (self) || avi_core_iterate_here ()))
     ;
   avi_call_wait (call);
 }

@@ -52,7 +52,8 @@ void     avi_core_unref (AviCore *self);
 /* @wake is called, from any thread, when the queue of events stops being empty; it must only wake,
  * and call nothing here. NULL: no longer (once this returns, it is not running and will not run). */
 void      avi_core_set_wake    (AviCore *self, void (*wake) (gpointer user_data), gpointer user_data);
-/* Waits for the answer to @call. An engine without a thread is run meanwhile, where that may be done here. */
+/* Waits for the answer to @call. Engines without a thread are run meanwhile: those in the same
+ * context, where that may be done here, or else those that this thread started. */
 void      avi_core_wait        (AviCore *self, AviCall *call);
 /* One round of an engine that has no thread, waiting for its next event, and of those in the same context.
  * FALSE: it has a thread, or another thread has its context, or it does not run. */

@@ -81,14 +81,12 @@ avi_event_new_for_peer (AviEventType type,
 
 AviEvent *
 avi_event_new_message (AviInbox   *inbox,
-                       AviMessage *message,
-                       gboolean    also_device)
+                       AviMessage *message)
 {
   AviEvent *self = avi_event_new (AVI_EVENT_MESSAGE);
 
   self->inbox = avi_inbox_ref (inbox);
   self->message = avi_message_ref (message);
-  self->also_device = also_device;
   return self;
 }
 
@@ -322,6 +320,7 @@ avi_event_queue_push_message (AviEventQueue *self,
 
   if (inbox->closed)
     {
+      event->next = *dropped;
       *dropped = event;
       return;
     }
@@ -389,14 +388,20 @@ avi_event_queue_push_locked (AviEventQueue *self,
 
 void
 avi_event_queue_push (AviEventQueue *self,
-                      AviEvent      *event)
+                      AviEvent      *events)
 {
   AviEvent *dropped = NULL;
   gboolean was_empty;
 
   avi_lock (&self->lock);
   was_empty = self->head == NULL;
-  avi_event_queue_push_locked (self, event, &dropped);
+  while (events != NULL)
+    {
+      AviEvent *event = events;
+
+      events = event->next;
+      avi_event_queue_push_locked (self, event, &dropped);
+    }
   was_empty = was_empty && self->head != NULL;
   avi_unlock (&self->lock);
 

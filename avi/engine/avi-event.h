@@ -26,7 +26,8 @@ typedef enum
   AVI_EVENT_PEER_CHANGED,      /* anything else about it */
   AVI_EVENT_PEER_FORGOTTEN,    /* no longer known */
   AVI_EVENT_IDENTITY_CONFLICT, /* ours: another node with our key at address; peer's: two with its */
-  AVI_EVENT_MESSAGE            /* message, for inbox's owner; also_device: and then for the device */
+  AVI_EVENT_MESSAGE            /* message, for inbox's owner; with the last of a message's, which are one
+                                * after the other, the device itself is told */
 } AviEventType;
 
 /* One subscription's share of the queue. Reference-counted. */
@@ -43,7 +44,7 @@ struct _AviEvent
   char        *addresses[2]; /* IDENTITY_CONFLICT: where the two are; text */
   AviInbox    *inbox;
   AviMessage  *message;
-  gboolean     also_device;
+  gboolean     told;          /* MESSAGE: the owner of an earlier one of its inboxes was told of it */
   AviEvent    *previous;      /* private: in the queue */
   AviEvent    *older, *newer; /* private: in the inbox */
 };

@@ -16,6 +16,8 @@ struct _AviRunner
   AviCore      *core;
   AviSettings  *settings;
   AviEngine    *engine;
+  GMainContext *context; /* the settings', for as long as the runner is in the list; NULL: it has a thread */
+  GThread      *starter; /* which launched it; only to compare */
 };
 
 /* --- the process's engines --- */
@@ -99,6 +101,7 @@ avi_runner_free (AviRunner *self)
   g_clear_pointer (&self->engine, avi_engine_free);
   avi_settings_free (self->settings);
   avi_runner_unregister (self);
+  g_clear_pointer (&self->context, g_main_context_unref);
   avi_core_unref (self->core);
   g_free (self);
 }
@@ -149,18 +152,37 @@ avi_runners_in (GMainContext *context)
     {
       AviRunner *runner = g_ptr_array_index (runners, i);
 
-      if (runner->settings->context == context)
+      if (runner->context == context)
         g_ptr_array_add (found, runner);
     }
   avi_unlock (&runners_lock);
   return found;
 }
 
+GMainContext *
+avi_runners_dup_context (void)
+{
+  GMainContext *context = NULL;
+
+  pthread_once (&runners_once, avi_runners_init);
+  avi_lock (&runners_lock);
+  for (guint i = 0; context == NULL && runners != NULL && i < runners->len; i++)
+    {
+      AviRunner *runner = g_ptr_array_index (runners, i);
+
+      if (runner->context != NULL && runner->starter == g_thread_self ())
+        context = g_main_context_ref (runner->context);
+    }
+  avi_unlock (&runners_lock);
+  return context;
+}
+
 static void
-avi_runners_poll (GPtrArray *chosen)
+avi_runners_poll (GPtrArray *chosen,
+                  int        max_wait)
 {
   g_autofree GPollFD *fds = g_new0 (GPollFD, chosen->len);
-  int timeout = -1;
+  int timeout = max_wait;
 
   for (guint i = 0; i < chosen->len; i++)
     {
@@ -174,17 +196,19 @@ avi_runners_poll (GPtrArray *chosen)
 }
 
 void
-avi_runners_iterate (GMainContext *context)
+avi_runners_iterate (GMainContext *context,
+                     int           max_wait)
 {
   g_autoptr(GPtrArray) chosen = avi_runners_in (context);
+  gboolean may_block = chosen->len == 1 && max_wait < 0;
 
-  if (chosen->len > 1)
-    avi_runners_poll (chosen);
+  if (!may_block && chosen->len > 0)
+    avi_runners_poll (chosen, max_wait);
   for (guint i = 0; i < chosen->len; i++)
     {
       AviRunner *runner = g_ptr_array_index (chosen, i);
 
-      if (!avi_engine_iterate (runner->engine, chosen->len == 1))
+      if (!avi_engine_iterate (runner->engine, may_block))
         avi_runner_free (runner);
     }
 }
@@ -212,10 +236,13 @@ avi_runner_launch (AviCore     *core,
 
   self->core = avi_core_ref (core);
   self->settings = settings;
+  self->context = settings->context != NULL ? g_main_context_ref (settings->context) : NULL;
+  self->starter = g_thread_self ();
   avi_runner_register (self);
   if (settings->context != NULL ? avi_runner_attach (self, error) : avi_runner_launch_thread (self, error))
     return TRUE;
   avi_runner_unregister (self);
+  g_clear_pointer (&self->context, g_main_context_unref);
   avi_settings_free (settings);
   /* Not the last reference: whoever holds the lock has one. */
   avi_core_unref (core);

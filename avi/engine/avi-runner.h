@@ -15,8 +15,10 @@ typedef struct _AviRunner AviRunner;
 /* With the core's lock held. Takes @settings, and holds the core until the engine has ended. FALSE:
  * nothing was begun. */
 gboolean avi_runner_launch   (AviCore *core, AviSettings *settings, GError **error);
-/* In the thread that owns @context: waits for an event of any of the engines that run in it, and lets each act.
- * All of them, for one may wait for another. */
-void     avi_runners_iterate (GMainContext *context);
+/* In the thread that owns @context: waits for an event of any of the engines that run in it, at most @max_wait ms
+ * where that is not -1, and lets each act. All of them, for one may wait for another. */
+void     avi_runners_iterate (GMainContext *context, int max_wait);
+/* (transfer full): a context in which an engine runs that the calling thread started; NULL: there is none. */
+GMainContext *avi_runners_dup_context (void);
 
 G_END_DECLS

@@ -18,14 +18,16 @@ for (const name of ['start', 'stop', 'dial', 'publish', 'wait_for_subscribers'])
 
 /**
  * The messages of a subscription from now on. Those that wait are kept within its max-queued and
- * max-queued-bytes: the oldest are dropped. Leaving the loop ends the iteration, not the subscription.
+ * max-queued-bytes: the oldest are dropped, and counted as `dropped`. They end with the subscription, once
+ * those that wait were heard. Leaving the loop ends the iteration, not the subscription.
  *
  * @param {Avi.Subscription} subscription
- * @returns {AsyncIterableIterator<Avi.Message>}
+ * @returns {AsyncIterableIterator<Avi.Message> & {readonly dropped: number}}
  */
 export function messages(subscription) {
     const queue = [];
     let bytes = 0;
+    let dropped = 0;
     let wake = null;
     let ended = false;
 
@@ -34,29 +36,40 @@ export function messages(subscription) {
         bytes -= message.get_data().get_size();
         return message;
     };
-    const handler = subscription.connect('message', (_, message) => {
-        queue.push(message);
-        bytes += message.get_data().get_size();
-        while (queue.length > subscription.max_queued || bytes > subscription.max_queued_bytes)
-            take();
+    const handlers = [
+        subscription.connect('message', (_, message) => {
+            queue.push(message);
+            bytes += message.get_data().get_size();
+            while (queue.length > subscription.max_queued || bytes > subscription.max_queued_bytes) {
+                take();
+                dropped++;
+            }
+            wake?.();
+        }),
+        subscription.connect('notify::active', () => wake?.()),
+    ];
+    const end = () => {
+        if (!ended)
+            handlers.forEach(handler => subscription.disconnect(handler));
+        ended = true;
         wake?.();
-    });
+        return {done: true, value: undefined};
+    };
 
     return {
         [Symbol.asyncIterator]() {
             return this;
         },
         async next() {
-            while (!ended && queue.length === 0)
+            while (!ended && queue.length === 0 && subscription.active)
                 await new Promise(resolve => (wake = resolve));
-            return ended ? {done: true, value: undefined} : {done: false, value: take()};
+            return ended || queue.length === 0 ? end() : {done: false, value: take()};
         },
         async return() {
-            if (!ended)
-                subscription.disconnect(handler);
-            ended = true;
-            wake?.();
-            return {done: true, value: undefined};
+            return end();
+        },
+        get dropped() {
+            return dropped;
         },
     };
 }

@@ -134,6 +134,51 @@ test('messages can be iterated', async () => {
     assert((await iterator.next()).done);
 });
 
+test('messages end with their subscription, once those that wait were heard', async () => {
+    const device = startDevice('kitchen');
+    const [subscription, other] = [device.subscribe('x'), device.subscribe('x')];
+    const hearAll = async iterator => {
+        const heard = [];
+        for await (const message of iterator)
+            heard.push(message.get_text());
+        return heard.join();
+    };
+    const [waiting, orphan] = [hearAll(messages(subscription)), hearAll(messages(other))];
+    const iterator = messages(subscription);
+    const told = once(device, 'message');
+    device.publish_full('x', new TextEncoder().encode('text'), Avi.PublishFlags.LOCAL);
+    await told;
+    subscription.cancel();
+    assert(await waiting === 'text');
+    assert(await hearAll(iterator) === 'text');
+    // One that was cancelled before.
+    assert(await hearAll(messages(subscription)) === '');
+    // As dropping it does.
+    device.run_dispose();
+    assert(await orphan === 'text');
+});
+
+test('of messages that are not taken in time the oldest are dropped, and counted', async () => {
+    const device = startDevice('kitchen');
+    const subscription = device.subscribe('x');
+    subscription.max_queued = 3;
+    const iterator = messages(subscription);
+    for (let i = 0; i < 10; i++) {
+        const told = once(device, 'message');
+        device.publish_full('x', new TextEncoder().encode(`${i}`), Avi.PublishFlags.LOCAL);
+        // eslint-disable-next-line no-await-in-loop
+        await told;
+    }
+    const heard = [];
+    for await (const message of iterator) {
+        heard.push(message.get_text());
+        if (heard.length === 3)
+            break;
+    }
+    assert(heard.join() === '7,8,9');
+    assert(iterator.dropped === 7);
+});
+
 test('errors are told by domain and code', async () => {
     const device = newDevice('kitchen');
     let failure = null;

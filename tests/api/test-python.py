@@ -88,7 +88,7 @@ def _():
     assert checked >= 10, checked
 
 
-@test("publish takes str, bytes and GLib.Bytes")
+@test("publish takes str, what is like bytes, and GLib.Bytes")
 def _():
     here, there, subscription = pair("x")
     heard = []
@@ -96,12 +96,27 @@ def _():
     assert here.publish("x", "grüße") == 1
     assert here.publish("x", b"\0\xff") == 1
     assert here.publish("x", bytearray(b"abc")) == 1
+    assert here.publish("x", memoryview(b"abcdef")[::2]) == 1
     assert here.publish("x", GLib.Bytes.new(b"")) == 1
     assert here.publish_text("x", "text") == 1
-    wait_until(lambda: len(heard) == 5)
-    assert [message.get_data().get_data() or b"" for message in heard] == ["grüße".encode(), b"\0\xff", b"abc", b"", b"text"]
+    wait_until(lambda: len(heard) == 6)
+    assert [message.get_data().get_data() or b"" for message in heard] == [
+        "grüße".encode(), b"\0\xff", b"abc", b"ace", b"", b"text"]
     assert heard[0].get_text() == "grüße" and heard[1].get_text() is None
     assert heard[0].get_from() == here.props.peer_id and heard[0].get_topic() == "x"
+
+
+@test("publish takes nothing else")
+def _():
+    device = new_device("kitchen")
+    for data in (None, 5, 10**9, [1, 2], (), {}, 1.5, object()):
+        for publish in (device.publish, device.publish_full, device.publish_async):
+            try:
+                publish("x", data)
+            except TypeError as error:
+                assert type(data).__name__ in str(error), error
+            else:
+                assert False, data
 
 
 @test("two devices of a user find each other")
@@ -318,7 +333,39 @@ def _():
             await device.publish_async("x", text, Avi.PublishFlags.LOCAL)
             assert await hearing == text
         gc.collect()
-        assert len(subscription._iterators) == 0
+        for name in ("message", "notify"):
+            signal_id = GObject.signal_lookup(name, Avi.Subscription)
+            assert not GObject.signal_has_handler_pending(subscription, signal_id, 0, True), name
+
+    run(main)
+
+
+@test("a loop over a subscription ends with it, and after what waits was heard")
+def _():
+    async def hear_all(subscription):
+        return [message.get_text() async for message in subscription]
+
+    async def main():
+        device = new_device("kitchen")
+        await device.start_async()
+        subscription, other = device.subscribe("x"), device.subscribe("x")
+        waiting = asyncio.ensure_future(hear_all(subscription))
+        orphan = asyncio.ensure_future(hear_all(other))
+        messages = aiter(subscription)
+        await asyncio.sleep(0)
+        seen = aiter(device.subscribe("y"))
+        await device.publish_async("x", "text", Avi.PublishFlags.LOCAL)
+        await device.publish_async("y", "text", Avi.PublishFlags.LOCAL)
+        await anext(seen)
+        subscription.cancel()
+        assert await waiting == ["text"]
+        assert [message.get_text() async for message in messages] == ["text"]
+        # One that was cancelled before.
+        assert await hear_all(subscription) == []
+        assert not orphan.done()
+        del device
+        gc.collect()
+        assert await orphan == ["text"]
 
     run(main)
 

@@ -24,35 +24,6 @@ catch_warnings (GLogLevelFlags   level,
 }
 
 static void
-test_defaults (void)
-{
-  g_autoptr(AviDevice) device = avi_device_new ("kitchen");
-  g_autofree char *name = avi_device_dup_node_name (device);
-  g_auto(GStrv) listen = avi_device_dup_listen_addresses (device);
-  g_auto(GStrv) bootstrap = avi_device_dup_bootstrap_peers (device);
-  g_auto(GStrv) addresses = avi_device_dup_addresses (device);
-  g_autoptr(AviIdentity) identity = avi_device_dup_identity (device);
-  g_autofree char *id = avi_device_dup_peer_id (device);
-  g_autofree char *status = avi_device_dup_discovery_status (device);
-  g_autoptr(GVariant) statistics = avi_device_get_statistics (device);
-
-  g_assert_cmpstr (name, ==, "kitchen");
-  g_assert_cmpstr (listen[0], ==, "/ip4/0.0.0.0/tcp/0");
-  g_assert_cmpstr (listen[1], ==, "/ip6/::/tcp/0");
-  g_assert_null (listen[2]);
-  g_assert_null (bootstrap[0]);
-  g_assert_null (addresses[0]);
-  g_assert_cmpstr (id, ==, avi_identity_get_peer_id (identity));
-  g_assert_nonnull (status);
-  g_assert_true (avi_device_get_enable_mdns (device));
-  g_assert_true (avi_device_get_enable_local (device));
-  g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
-  g_assert_cmpuint (g_list_model_get_n_items (avi_device_get_peers (device)), ==, 0);
-  g_assert_true (g_variant_is_of_type (statistics, G_VARIANT_TYPE_VARDICT));
-  g_assert_false (g_variant_is_floating (statistics));
-}
-
-static void
 test_constructed (void)
 {
   g_autoptr(AviDevice) device = g_object_new (AVI_TYPE_DEVICE, NULL);
@@ -193,7 +164,6 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (catch_warnings, NULL, NULL);
-  g_test_add_func ("/device-properties/a new one is stopped and has its defaults", test_defaults);
   g_test_add_func ("/device-properties/objects that a binding makes of nothing can be looked at", test_constructed);
   g_test_add_func ("/device-properties/each reads as it was set, and notifies", test_set);
   g_test_add_func ("/device-properties/setting a property while it runs is a warning that names it", test_fixed);

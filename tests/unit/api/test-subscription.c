@@ -112,79 +112,6 @@ test_bytes (Fixture *self, gconstpointer data)
   g_assert_cmpuint (g_bytes_get_size (avi_message_get_data (g_ptr_array_index (heard, 1))), ==, 0);
 }
 
-static void
-test_own_messages (Fixture *self, gconstpointer data)
-{
-  g_autoptr(AviSubscription) here = subscribe (self->kitchen, "x");
-  g_autoptr(GPtrArray) heard = new_messages ();
-
-  g_signal_connect (here, "message", G_CALLBACK (keep), heard);
-  publish (self->kitchen, "x", "to others");
-  publish_local (self->kitchen, "x", "to all");
-  publish (self->kitchen, "x", "to others");
-  publish_local (self->kitchen, "x", "the last");
-  wait_until (heard->len == 2);
-  assert_text (heard, 0, "to all");
-  assert_text (heard, 1, "the last");
-}
-
-static void
-test_device_signal (Fixture *self, gconstpointer data)
-{
-  g_autoptr(AviSubscription) one = subscribe (self->kitchen, "x");
-  g_autoptr(AviSubscription) two = subscribe (self->kitchen, "x");
-  g_autoptr(GPtrArray) heard = new_messages ();
-  g_autoptr(GPtrArray) detailed = new_messages ();
-  guint n_one = 0, n_two = 0;
-
-  g_object_unref (subscribe (self->kitchen, "y"));
-  g_signal_connect_swapped (one, "message", G_CALLBACK (count), &n_one);
-  g_signal_connect_swapped (two, "message", G_CALLBACK (count), &n_two);
-  g_signal_connect (self->kitchen, "message", G_CALLBACK (keep), heard);
-  g_signal_connect (self->kitchen, "message::x", G_CALLBACK (keep), detailed);
-  publish_local (self->kitchen, "x", "1");
-  publish_local (self->kitchen, "y", "2");
-  wait_until (heard->len == 2);
-  /* The device's is one per message, after all subscriptions'. */
-  g_assert_cmpuint (n_one, ==, 1);
-  g_assert_cmpuint (n_two, ==, 1);
-  g_assert_cmpuint (detailed->len, ==, 1);
-  assert_text (detailed, 0, "1");
-  g_assert_cmpuint (g_quark_try_string ("y"), ==, 0);
-}
-
-static void
-test_subscribe_errors (Fixture *self, gconstpointer data)
-{
-  g_autofree char *longest = g_strnfill (1 << 20, 'x');
-  const char *const topics[] = { "", "\xff", longest };
-
-  for (guint i = 0; i < G_N_ELEMENTS (topics); i++)
-    {
-      g_autoptr(GError) error = NULL;
-
-      g_assert_null (avi_device_subscribe (self->kitchen, topics[i], &error));
-      g_assert_nonnull (error);
-      g_assert_true (error->domain == AVI_ERROR);
-      g_clear_error (&error);
-      g_assert_cmpint (avi_device_publish_text (self->kitchen, topics[i], "x", &error), ==, -1);
-      g_assert_true (error->domain == AVI_ERROR);
-    }
-}
-
-static void
-test_too_large (Fixture *self, gconstpointer data)
-{
-  g_autofree guint8 *zeros = g_malloc0 ((1 << 20) + 1);
-  g_autoptr(GBytes) bytes = g_bytes_new_static (zeros, (1 << 20) + 1);
-  g_autoptr(GError) error = NULL;
-
-  g_assert_cmpint (avi_device_publish (self->kitchen, "x", bytes, &error), ==, -1);
-  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
-  g_assert_nonnull (strstr (error->message, "1048576"));
-  g_assert_nonnull (strstr (error->message, "1048577"));
-}
-
 /* --- its life --- */
 
 static void
@@ -251,6 +178,43 @@ test_after_device (void)
   avi_subscription_set_max_queued (subscription, 1);
   g_assert_cmpuint (avi_subscription_get_dropped (subscription), ==, 0);
   avi_subscription_cancel (subscription);
+}
+
+static void
+on_active (AviSubscription *subscription, GParamSpec *pspec, guint *n)
+{
+  g_assert_false (avi_subscription_get_active (subscription));
+  (*n)++;
+}
+
+static void
+test_active (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviSubscription) cancelled = subscribe (self->kitchen, "x");
+  g_autoptr(AviSubscription) orphan = subscribe (self->kitchen, "x");
+  guint n_cancelled = 0, n_orphan = 0;
+  gboolean active;
+
+  g_signal_connect (cancelled, "notify::active", G_CALLBACK (on_active), &n_cancelled);
+  g_signal_connect (orphan, "notify::active", G_CALLBACK (on_active), &n_orphan);
+  g_object_get (cancelled, "active", &active, NULL);
+  g_assert_true (active);
+
+  avi_subscription_cancel (cancelled);
+  avi_subscription_cancel (cancelled);
+  g_assert_false (avi_subscription_get_active (cancelled));
+  /* Never inside the call. */
+  g_assert_cmpuint (n_cancelled, ==, 0);
+  wait_until (n_cancelled > 0);
+
+  g_assert_true (avi_subscription_get_active (orphan));
+  g_clear_object (&self->kitchen);
+  g_assert_false (avi_subscription_get_active (orphan));
+  wait_until (n_orphan > 0);
+  settle ();
+  g_assert_cmpuint (n_cancelled, ==, 1);
+  g_assert_cmpuint (n_orphan, ==, 1);
+  self->kitchen = start_device ("kitchen");
 }
 
 /* --- limits --- */
@@ -324,14 +288,11 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("/subscription/messages go both ways, and say whom they are from", test_both_ways);
   ADD ("/subscription/messages are bytes, many or none", test_bytes);
-  ADD ("/subscription/a device hears itself only where it wants to", test_own_messages);
-  ADD ("/subscription/the device tells of each message once, by its topic", test_device_signal);
-  ADD ("/subscription/a topic that cannot be is refused", test_subscribe_errors);
-  ADD ("/subscription/a message over the limit is refused with its size and the limit", test_too_large);
   ADD ("/subscription/one that the program forgot still hears", test_held);
   ADD ("/subscription/it outlasts stop and start", test_restart);
   ADD ("/subscription/a cancelled one hears nothing, and the others know", test_cancelled);
   g_test_add_func ("/subscription/it does not keep its device alive", test_after_device);
+  ADD ("/subscription/its end, or its device's, is told once", test_active);
   ADD ("/subscription/of too many that wait the oldest are dropped and counted", test_dropped);
   ADD ("/subscription/so are those of too many bytes", test_dropped_bytes);
   return g_test_run ();

@@ -60,6 +60,99 @@ test_two_in_one_context (void)
   stop_device (bedroom);
 }
 
+/* --- beside a device with a thread --- */
+
+static AviDevice *
+start_threaded (guint dial_timeout)
+{
+  AviDevice *device = new_device ("attic");
+  g_autoptr(GError) error = NULL;
+
+  avi_device_set_threaded (device, TRUE);
+  g_object_set (device, "dial-timeout", dial_timeout, NULL);
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  return device;
+}
+
+static void
+test_beside_threaded (void)
+{
+  g_autoptr(AviDevice) attic = start_threaded (10000);
+  g_autoptr(AviDevice) kitchen = new_unthreaded ("kitchen");
+  g_autoptr(AviSubscription) subscription = subscribe (kitchen, "x");
+  g_autoptr(AviPeer) peer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  avi_device_start (kitchen, NULL, &error);
+  g_assert_no_error (error);
+  peer = connect_devices (attic, kitchen);
+  g_assert_true (avi_peer_get_connected (peer));
+  await_subscribers (attic, "x", 1);
+  stop_device (attic);
+  stop_device (kitchen);
+}
+
+typedef struct
+{
+  AviDevice *from;
+  char      *address;
+  GError    *error;
+} Dialler;
+
+static gpointer
+dial_in_thread (gpointer data)
+{
+  Dialler *dialler = data;
+
+  g_assert_null (avi_device_dial (dialler->from, dialler->address, NULL, &dialler->error));
+  return NULL;
+}
+
+static void
+test_not_in_a_stranger (void)
+{
+  g_autoptr(AviDevice) attic = start_threaded (300);
+  g_autoptr(AviDevice) kitchen = new_unthreaded ("kitchen");
+  g_autoptr(GError) error = NULL;
+  Dialler dialler = { .from = attic };
+
+  avi_device_start (kitchen, NULL, &error);
+  g_assert_no_error (error);
+  dialler.address = first_address (kitchen);
+  g_thread_join (g_thread_new ("stranger", dial_in_thread, &dialler));
+  g_assert_nonnull (dialler.error);
+  g_clear_error (&dialler.error);
+  g_free (dialler.address);
+  stop_device (attic);
+  stop_device (kitchen);
+}
+
+static gpointer
+restart_in_thread (gpointer device)
+{
+  for (guint i = 0; i < 100; i++)
+    {
+      g_assert_true (avi_device_start (device, NULL, NULL));
+      stop_device (device);
+    }
+  return NULL;
+}
+
+/* Each call looks through the engines of the process, for those of its own thread. */
+static void
+test_restarts_beside (void)
+{
+  g_autoptr(AviDevice) attic = start_threaded (10000);
+  g_autoptr(AviDevice) kitchen = new_unthreaded ("kitchen");
+  GThread *thread;
+
+  stop_device (attic);
+  thread = g_thread_new ("other", restart_in_thread, attic);
+  restart_in_thread (kitchen);
+  g_thread_join (thread);
+}
+
 /* --- calls from another thread --- */
 
 typedef struct
@@ -155,6 +248,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/unthreaded/a device without a thread starts none", test_no_thread);
   g_test_add_func ("/unthreaded/a call on one device lets the others of its context act", test_two_in_one_context);
+  g_test_add_func ("/unthreaded/so does one on a device that has a thread", test_beside_threaded);
+  g_test_add_func ("/unthreaded/but not from a thread that did not start them", test_not_in_a_stranger);
+  g_test_add_func ("/unthreaded/engines with and without a thread come and go beside each other",
+                   test_restarts_beside);
   g_test_add_func ("/unthreaded/a call from another thread waits for the context to be iterated",
                    test_call_from_other_thread);
   g_test_add_func ("/unthreaded/a device lives in the context of the thread that made it", test_context_of_a_thread);

@@ -133,7 +133,7 @@ push_text (AviEventQueue *queue,
   g_autoptr(GBytes) data = g_bytes_new (text, strlen (text));
   g_autoptr(AviMessage) message = avi_message_new ("topic", NULL, 0, data, 0);
 
-  avi_event_queue_push (queue, avi_event_new_message (inbox, message, FALSE));
+  avi_event_queue_push (queue, avi_event_new_message (inbox, message));
 }
 
 /* 5,000 that come and go while the program is busy, and one that it knows. */

@@ -34,7 +34,12 @@ __all__ = []
 def _to_bytes(data):
     if isinstance(data, GLib.Bytes):
         return data
-    return GLib.Bytes.new(data.encode() if isinstance(data, str) else bytes(data))
+    if isinstance(data, str):
+        return GLib.Bytes.new(data.encode())
+    # Not what else bytes() takes: of a number it makes so many zeros.
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return GLib.Bytes.new(bytes(data))
+    raise TypeError(f"a message is a str, bytes, bytearray, memoryview or GLib.Bytes, not {type(data).__name__}")
 
 
 # ---- Exceptions in handlers
@@ -117,7 +122,7 @@ class Device(Avi.Device):
     """A node of the mesh. Without a callback, the *_async methods can be awaited."""
 
     def publish(self, topic, data):
-        """Sends a str or bytes; returns how many peers subscribe, as last known."""
+        """Sends a str, bytes, bytearray, memoryview or GLib.Bytes; returns how many peers subscribe, as last known."""
         return super().publish(topic, _to_bytes(data))
 
     def publish_full(self, topic, data, flags=Avi.PublishFlags.NONE):
@@ -147,9 +152,15 @@ __all__.append("Device")
 
 # ---- Subscriptions that can be iterated
 
+def _disconnect(subscription, handlers):
+    for handler in handlers:
+        subscription.disconnect(handler)
+
+
 class _Messages:
     """The messages of a subscription from now on. Like the subscription it keeps those that wait
-    within max-queued and max-queued-bytes: the oldest are dropped, and counted."""
+    within max-queued and max-queued-bytes: the oldest are dropped, and counted. They end with the
+    subscription, once those that wait were heard."""
 
     def __init__(self, subscription):
         self.dropped = 0
@@ -157,15 +168,20 @@ class _Messages:
         self._queue = collections.deque()
         self._queued_bytes = 0
         self._waiting = None
-        self._ended = False
 
         def on_message(_, message, this=weakref.ref(self)):
             messages = this()
             if messages is not None:
                 messages._append(message)
 
-        handler = Avi.Subscription.connect(subscription, "message", on_message)
-        self._disconnect = weakref.finalize(self, subscription.disconnect, handler)
+        def on_active(*_, this=weakref.ref(self)):
+            messages = this()
+            if messages is not None:
+                messages._wake()
+
+        handlers = [Avi.Subscription.connect(subscription, "message", on_message),
+                    Avi.Subscription.connect(subscription, "notify::active", on_active)]
+        self._disconnect = weakref.finalize(self, _disconnect, subscription, handlers)
         self._disconnect.atexit = False
 
     def _append(self, message):
@@ -186,16 +202,12 @@ class _Messages:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _end(self):
-        self._ended = True
-        self._wake()
-
     def __aiter__(self):
         return self
 
     async def __anext__(self):
         while not self._queue:
-            if self._ended:
+            if not self._subscription.get_active():
                 self._disconnect()
                 raise StopAsyncIteration
             self._waiting = asyncio.get_running_loop().create_future()
@@ -206,19 +218,10 @@ class _Messages:
 @_with_strict_handlers
 class Subscription(Avi.Subscription):
     """A program's interest in one topic: `async for message in subscription` hears its messages,
-    until it is cancelled."""
+    until it is cancelled or its device is gone."""
 
     def __aiter__(self):
-        if not hasattr(self, "_iterators"):
-            self._iterators = weakref.WeakSet()
-        messages = _Messages(self)
-        self._iterators.add(messages)
-        return messages
-
-    def cancel(self):
-        super().cancel()
-        for messages in getattr(self, "_iterators", ()):
-            messages._end()
+        return _Messages(self)
 
 
 Subscription = override(Subscription)
