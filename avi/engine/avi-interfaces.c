@@ -492,7 +492,7 @@ static void
 avi_interfaces_ready (AviWatch *watch,
                       guint32   events)
 {
-  AviInterfaces *self = (AviInterfaces *) ((guint8 *) watch - G_STRUCT_OFFSET (AviInterfaces, watch));
+  AviInterfaces *self = AVI_CONTAINER_OF (watch, AviInterfaces, watch);
 
   for (guint i = 0; i < READS_PER_ROUND && avi_interfaces_receive (self); i++)
     continue;

@@ -31,13 +31,13 @@ struct _AviLanSocket
 static AviLanSocket *
 from_watch (AviWatch *watch)
 {
-  return (AviLanSocket *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLanSocket, watch));
+  return AVI_CONTAINER_OF (watch, AviLanSocket, watch);
 }
 
 static AviLanSocket *
 from_timer (AviTimer *timer)
 {
-  return (AviLanSocket *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLanSocket, timer));
+  return AVI_CONTAINER_OF (timer, AviLanSocket, timer);
 }
 
 guint

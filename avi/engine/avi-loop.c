@@ -337,7 +337,7 @@ static void
 avi_loop_wake_ready (AviWatch *watch,
                      guint32   events)
 {
-  AviLoop *self = (AviLoop *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLoop, wake_watch));
+  AviLoop *self = AVI_CONTAINER_OF (watch, AviLoop, wake_watch);
 
   self->woken (self->woken_data);
 }

@@ -16,6 +16,9 @@ typedef struct _AviLoop    AviLoop;
 typedef struct _AviWatch   AviWatch;   /* embed one per file descriptor */
 typedef struct _AviTimer   AviTimer;   /* embed one per deadline */
 
+/* Whose watch or timer it is. */
+#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) -G_STRUCT_OFFSET (type, member)))
+
 /* @events: EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP as they are. May remove any watch. */
 typedef void (*AviWatchFunc) (AviWatch *watch, guint32 events);
 typedef void (*AviTimerFunc) (AviTimer *timer, gint64 now);
