@@ -251,8 +251,12 @@ avi_loop_run_watches (AviLoop                  *self,
   for (int i = 0; i < n; i++)
     {
       guint index = (guint) events[i].data.u64;
-      Slot *slot = &g_array_index (self->slots, Slot, index);
+      Slot *slot;
 
+      /* None of ours: another process has the set, too. */
+      if (index >= self->slots->len)
+        continue;
+      slot = &g_array_index (self->slots, Slot, index);
       /* Gone, or its place taken by another, since the kernel told. */
       if (slot->watch == NULL || slot->generation != (guint32) (events[i].data.u64 >> 32))
         continue;

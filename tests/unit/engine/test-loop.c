@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "crypto/avi-random.h"
@@ -200,6 +201,21 @@ test_after_round (Fixture      *fixture,
   g_assert_cmpuint (n, ==, 1);
 }
 
+/* As where another process has the set, too. */
+static void
+test_event_of_no_watch (Fixture      *fixture,
+                        gconstpointer data)
+{
+  int fd = eventfd (1, EFD_CLOEXEC);
+  struct epoll_event event = { .events = EPOLLIN, .data.u64 = 1000000 };
+
+  g_assert_cmpint (epoll_ctl (avi_loop_get_fd (fixture->loop), EPOLL_CTL_ADD, fd, &event), ==, 0);
+  avi_loop_wake (fixture->loop);
+  avi_loop_iterate (fixture->loop, FALSE);
+  g_assert_cmpuint (fixture->n_woken, ==, 1);
+  close (fd);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -213,6 +229,8 @@ main (int   argc,
   g_test_add ("/loop/a watch removed by another's callback is not called", Fixture, NULL, setup,
               test_removed_watch_is_not_called, teardown);
   g_test_add ("/loop/after_round comes once per round, also on request", Fixture, NULL, setup, test_after_round,
+              teardown);
+  g_test_add ("/loop/an event that is of no watch is passed over", Fixture, NULL, setup, test_event_of_no_watch,
               teardown);
   return g_test_run ();
 }
