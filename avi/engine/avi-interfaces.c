@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "avi-error.h"
+#include "wire/avi-fork.h"
 
 #define BUFFER_LEN      32768 /* the kernel's dumps come in messages of at most that */
 #define READS_PER_ROUND 64
@@ -521,6 +522,8 @@ avi_interfaces_new (AviLoop  *loop,
   self->user_data = user_data;
   self->interfaces = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_interface_free);
   self->fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (self->fd >= 0)
+    avi_fork_guard (self->fd);
   if (self->fd < 0 || bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0
       || getsockname (self->fd, (struct sockaddr *) &address, &len) < 0)
     {
@@ -544,7 +547,7 @@ avi_interfaces_free (AviInterfaces *self)
 {
   avi_loop_unwatch (self->loop, &self->watch);
   if (self->fd >= 0)
-    close (self->fd);
+    avi_fork_close (self->fd);
   g_ptr_array_unref (self->interfaces);
   g_free (self);
 }

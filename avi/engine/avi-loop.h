@@ -3,7 +3,8 @@
  * AviLoop: one epoll set, timers in a heap, and an eventfd by which other threads wake it. All of an
  * engine's sockets are in it (a GSource per socket costs 100 µs a wake-up at 1,000 sockets). Whoever
  * has a thread for it calls avi_loop_iterate; in a GMainContext the whole is one GSource, the
- * timers behind its ready time. Everything but avi_loop_wake is for the one thread that runs it.
+ * timers behind its ready time. Everything but avi_loop_wake is for the one thread that runs it. In a child of
+ * fork () it does nothing, for the set is one with the parent's.
  */
 #pragma once
 

@@ -19,4 +19,10 @@ gboolean avi_runner_launch   (AviCore *core, AviSettings *settings, GError **err
  * All of them, for one may wait for another. */
 void     avi_runners_iterate (GMainContext *context);
 
+/* The list is not changed in between: while the process forks. */
+void     avi_runners_hold    (void);
+void     avi_runners_release (void);
+/* In the child, in between: its parent's engines are not its own. Allocates nothing. */
+void     avi_runners_leave_behind (void);
+
 G_END_DECLS
