@@ -48,6 +48,20 @@
  * reference of a running device stops it in the background; nothing is emitted then. An
  * asynchronous call on its way holds a reference.
  *
+ * ## Forks
+ *
+ * A device is of the process that started it. In a child of `fork()` it is stopped from the start: calls fail with
+ * %AVI_ERROR_NOT_RUNNING, dropping it tells nobody anything, and its sockets are closed there, so that a child
+ * that lives on keeps neither its port nor its node file from a successor. Asynchronous calls that were under way
+ * complete in the parent only.
+ *
+ * A child may make and start devices of its own. It has to make them under a main context of its own as well, for the one
+ * it was forked with is woken by its parent's doings and its parent by its; and it is GLib that looks up names and
+ * speaks to Avahi, in threads that a child does not have if its parent had used them: there such a device is to be
+ * given addresses without names, and finds others by its own mDNS. A fork in one thread while another is in a call
+ * on a device leaves that device unusable in the child, as it does any object of GLib's.
+ * All this holds for `fork()`; nothing is done where a program calls `clone()` itself, nor has to be where it execs.
+ *
  * Since: 1.0
  */
 

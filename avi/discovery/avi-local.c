@@ -14,6 +14,7 @@
 #include "avi-error.h"
 #include "crypto/avi-random.h"
 #include "discovery/avi-local.h"
+#include "wire/avi-fork.h"
 
 #define FOLDER           "avi"
 #define NODE_SUFFIX      ".node"
@@ -487,13 +488,15 @@ avi_local_write_temporary (AviLocal *self, const char *temporary, GBytes *text)
 
   if (fd < 0)
     return -1;
+  /* The lock is the child's as well, as long as that has the descriptor. */
+  avi_fork_guard (fd);
   if (flock (fd, LOCK_EX | LOCK_NB) == 0 && avi_local_write (fd, text))
     return fd;
 
   int saved = errno;
 
   unlinkat (self->folder, temporary, 0);
-  close (fd);
+  avi_fork_close (fd);
   errno = saved;
   return -1;
 }
@@ -540,7 +543,7 @@ avi_local_replace (AviLocal *self, GBytes *text)
     {
       /* Only now may the predecessor's lock go: the path names the new inode. */
       if (self->own_fd >= 0)
-        close (self->own_fd);
+        avi_fork_close (self->own_fd);
       self->own_fd = fd;
       return TRUE;
     }
@@ -548,7 +551,7 @@ avi_local_replace (AviLocal *self, GBytes *text)
   int saved = errno;
 
   unlinkat (self->folder, temporary, 0);
-  close (fd);
+  avi_fork_close (fd);
   errno = saved;
   return FALSE;
 }
@@ -653,7 +656,7 @@ avi_local_free (AviLocal *self)
   if (avi_local_names (self, self->own_name, self->own_fd))
     unlinkat (self->folder, self->own_name, 0);
   if (self->own_fd >= 0)
-    close (self->own_fd);
+    avi_fork_close (self->own_fd);
   if (self->folder >= 0)
     close (self->folder);
 

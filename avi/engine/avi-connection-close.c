@@ -13,6 +13,7 @@
 #include "avi-error.h"
 #include "avi-services.h"
 #include "avi-swarm.h"
+#include "wire/avi-fork.h"
 
 static void
 avi_connection_drop_owners (AviConnection *self)
@@ -66,9 +67,9 @@ avi_connection_shut (AviConnection     *self,
     g_queue_unlink (&engine->dirty, &self->dirty_link);
   avi_loop_clear_timer (engine->loop, &self->timer);
   avi_loop_unwatch (engine->loop, &self->watch);
-  /* A child that the program forked may hold it too. */
+  /* A child that was forked as it was opened may hold it too. */
   shutdown (self->watch.fd, SHUT_RDWR);
-  close (self->watch.fd);
+  avi_fork_close (self->watch.fd);
   g_clear_pointer (&self->unsent, g_byte_array_unref);
   avi_limits_close (&engine->limits, (const struct sockaddr *) &self->source, self->inbound,
                     before != AVI_CONNECTION_OPEN);

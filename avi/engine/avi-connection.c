@@ -13,6 +13,7 @@
 #include "avi-error.h"
 #include "avi-services.h"
 #include "avi-swarm.h"
+#include "wire/avi-fork.h"
 
 /* Reads of one round, so that one fast peer does not keep the others waiting. */
 #define READS_PER_ROUND 4
@@ -150,6 +151,7 @@ avi_connection_dial (AviEngine       *engine,
       avi_limits_close (&engine->limits, NULL, FALSE, TRUE);
       return NULL;
     }
+  avi_fork_guard (fd);
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   self = avi_connection_new (engine, address, FALSE, expected);
   self->state = AVI_CONNECTION_CONNECTING;
@@ -157,7 +159,7 @@ avi_connection_dial (AviEngine       *engine,
   self->connect_deadline = deadline;
   if (!avi_loop_watch (engine->loop, &self->watch, fd, EPOLLOUT, avi_connection_ready, error))
     {
-      close (fd);
+      avi_fork_close (fd);
       avi_limits_close (&engine->limits, NULL, FALSE, TRUE);
       self->state = AVI_CONNECTION_CLOSED;
       avi_connection_free (self);
@@ -178,12 +180,13 @@ avi_connection_accept (AviEngine                     *engine,
   AviConnection *self = avi_connection_new (engine, remote, TRUE, NULL);
   int one = 1;
 
+  avi_fork_guard (fd);
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   self->source = *source;
   self->state = AVI_CONNECTION_HANDSHAKE;
   if (!avi_loop_watch (engine->loop, &self->watch, fd, EPOLLIN, avi_connection_ready, NULL))
     {
-      close (fd);
+      avi_fork_close (fd);
       avi_limits_close (&engine->limits, (const struct sockaddr *) source, TRUE, TRUE);
       self->state = AVI_CONNECTION_CLOSED;
       avi_connection_free (self);

@@ -51,7 +51,7 @@ avi_core_take_commands (AviCore *self)
 {
   AviCommand *commands;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   commands = g_steal_pointer (&self->first_command);
   self->last_command = NULL;
   avi_unlock (&self->lock);
@@ -62,7 +62,7 @@ void
 avi_core_published (AviCore *self,
                     gsize    size)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   self->n_publishing--;
   self->publishing_bytes -= size;
   avi_unlock (&self->lock);
@@ -82,7 +82,7 @@ static void
 avi_core_ask (AviCore    *self,
               AviCommand *command)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   if (self->state == AVI_CORE_RUNNING || (self->state == AVI_CORE_STARTING && !self->stop_asked))
     avi_core_send_locked (self, command);
   else
@@ -96,7 +96,7 @@ avi_core_ask (AviCore    *self,
 void
 avi_core_hurry (AviCore *self)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   if (self->engine != NULL)
     avi_core_send_locked (self, avi_command_new (AVI_COMMAND_HURRY, NULL, NULL));
   avi_unlock (&self->lock);
@@ -160,7 +160,7 @@ avi_core_cancel (AviCore *self,
                  AviCall *call)
 {
   avi_core_answer (self, call, -1, NULL, g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled"));
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   if (avi_core_remove_call (self->start_calls, call))
     /* Nobody waits for this start any more: it is not to happen. */
     self->stop_asked = self->stop_asked || (self->start_calls->len == 0 && self->state == AVI_CORE_STARTING);
@@ -188,7 +188,7 @@ avi_core_subscribe (AviCore    *self,
 
   if (!avi_gossipsub_check_topic (topic, error))
     return NULL;
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   inboxes = g_hash_table_lookup (self->topics, topic);
   if (inboxes == NULL && g_hash_table_size (self->topics) >= AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS)
     {
@@ -219,7 +219,7 @@ avi_core_unsubscribe (AviCore  *self,
   GPtrArray *inboxes;
 
   avi_inbox_close (inbox);
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   inboxes = g_hash_table_lookup (self->topics, topic);
   if (inboxes != NULL && g_ptr_array_remove (inboxes, inbox) && inboxes->len == 0)
     {
@@ -274,7 +274,7 @@ avi_core_publish (AviCore    *self,
 
   if (!avi_gossipsub_check_topic (topic, error))
     return -1;
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   if (avi_core_check_publish_locked (self, size, call != NULL, error))
     {
       AviCommand *command = avi_command_new (AVI_COMMAND_PUBLISH, topic, call);
@@ -299,7 +299,7 @@ avi_core_dup_topics (AviCore *self)
   GHashTableIter iter;
   gpointer topic;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   g_hash_table_iter_init (&iter, self->topics);
   while (g_hash_table_iter_next (&iter, &topic, NULL))
     g_strv_builder_add (builder, topic);
@@ -314,7 +314,7 @@ avi_core_deliver (AviCore    *self,
   GPtrArray *inboxes;
   AviEvent *first = NULL;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
   for (guint i = inboxes != NULL ? inboxes->len : 0; i > 0; i--)
     {

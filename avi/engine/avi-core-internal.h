@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the core's three files share: its life and its events (avi-core.c), what handles ask for
- * (avi-core-asks.c), what getters read (avi-core-snapshot.c). Nobody else includes this.
+ * What the core's files share: its life and its events (avi-core.c), what handles ask for (avi-core-asks.c),
+ * what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
  */
 #pragma once
 
@@ -15,11 +15,13 @@ struct _AviCore
 {
   AviRefCount    ref_count;
   AviEventQueue *events;
+  GList          all_link;
 
   _Atomic guint64 counts[AVI_N_COUNTS];
 
   AviLock      lock; /* of what follows */
   AviCoreState state;
+  gboolean     left_behind; /* it ran in the parent, of which there are traces to tidy up */
   AviEngine   *engine; /* from its start to its last word, to wake it; its runner owns it */
   GMainContext *context; /* in which it runs; NULL: in a thread of its own, or not at all */
 
@@ -43,6 +45,13 @@ struct _AviCore
 };
 
 void        avi_settings_free                 (AviSettings *self);
+
+/* avi-core-fork.c: the cores of the process, which are consistent when it forks. */
+void        avi_core_enlist                   (AviCore *self);
+void        avi_core_delist                   (AviCore *self);
+/* The one way to take the core's lock. */
+void        avi_core_lock                     (AviCore *self);
+
 /* There is an engine now, to be woken by commands. */
 void        avi_core_set_engine               (AviCore *self, AviEngine *engine);
 void        avi_core_set_engine_locked        (AviCore *self, AviEngine *engine);

@@ -12,6 +12,7 @@
 
 G_BEGIN_DECLS
 
+#define AVI_CORE_STATUS_STOPPED      "not running"
 #define AVI_CORE_MAX_QUEUED_MESSAGES 4096               /* published and not yet with the router */
 #define AVI_CORE_MAX_QUEUED_BYTES    (16 * 1024 * 1024)
 

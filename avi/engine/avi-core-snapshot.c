@@ -42,7 +42,7 @@ avi_core_get_state (AviCore *self)
 {
   AviCoreState state;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   state = self->state;
   avi_unlock (&self->lock);
   return state;
@@ -54,7 +54,7 @@ avi_core_set_addresses (AviCore *self,
 {
   gboolean same;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   same = g_strv_equal ((const char *const *) self->addresses, (const char *const *) addresses);
   if (!same)
     {
@@ -71,7 +71,7 @@ avi_core_dup_addresses (AviCore *self)
 {
   char **addresses;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   addresses = g_strdupv (self->addresses);
   avi_unlock (&self->lock);
   return addresses;
@@ -83,7 +83,7 @@ avi_core_set_status (AviCore    *self,
 {
   gboolean same;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   same = g_strcmp0 (self->status, status) == 0;
   if (!same)
     {
@@ -100,7 +100,7 @@ avi_core_dup_status (AviCore *self)
 {
   char *status;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   status = g_strdup (self->status);
   avi_unlock (&self->lock);
   return status;
@@ -110,7 +110,7 @@ void
 avi_core_set_peer (AviCore     *self,
                    AviPeerInfo *info)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   g_hash_table_replace (self->peers, &info->peer, avi_peer_info_ref (info));
   avi_unlock (&self->lock);
 }
@@ -119,7 +119,7 @@ void
 avi_core_remove_peer (AviCore         *self,
                       const AviPeerId *peer)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   g_hash_table_remove (self->peers, peer);
   avi_unlock (&self->lock);
 }
@@ -130,7 +130,7 @@ avi_core_dup_peer (AviCore         *self,
 {
   AviPeerInfo *info;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   info = g_hash_table_lookup (self->peers, peer);
   if (info != NULL)
     avi_peer_info_ref (info);
@@ -143,7 +143,7 @@ avi_core_set_subscribers (AviCore    *self,
                           const char *topic,
                           guint       n)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   if (n == 0)
     g_hash_table_remove (self->subscribers, topic);
   else

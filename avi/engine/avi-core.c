@@ -54,7 +54,8 @@ avi_core_new (void)
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_peer_info_unref);
   self->addresses = g_new0 (char *, 1);
-  self->status = g_strdup ("not running");
+  self->status = g_strdup (AVI_CORE_STATUS_STOPPED);
+  avi_core_enlist (self);
   return self;
 }
 
@@ -73,6 +74,7 @@ avi_core_unref (AviCore *self)
 
   if (!avi_ref_count_dec (&self->ref_count))
     return;
+  avi_core_delist (self);
   g_hash_table_iter_init (&iter, self->topics);
   while (g_hash_table_iter_next (&iter, NULL, &inboxes))
     for (guint i = 0; i < ((GPtrArray *) inboxes)->len; i++)
@@ -98,6 +100,9 @@ avi_core_set_wake (AviCore *self,
 AviEvent *
 avi_core_take_events (AviCore *self)
 {
+  /* Which drops what is not told in this process. */
+  avi_core_lock (self);
+  avi_unlock (&self->lock);
   return avi_event_queue_take (self->events);
 }
 
@@ -164,7 +169,7 @@ void
 avi_core_set_engine (AviCore   *self,
                      AviEngine *engine)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   avi_core_set_engine_locked (self, engine);
   avi_unlock (&self->lock);
 }
@@ -202,7 +207,7 @@ avi_core_iterate (AviCore *self)
 {
   g_autoptr(GMainContext) context = NULL;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   context = self->context != NULL ? g_main_context_ref (self->context) : NULL;
   avi_unlock (&self->lock);
   return avi_core_iterate_context (context, -1);
@@ -231,7 +236,7 @@ avi_core_start (AviCore           *self,
                 const AviSettings *settings,
                 AviCall           *call)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   switch (self->state)
     {
     case AVI_CORE_STOPPED:
@@ -273,7 +278,7 @@ void
 avi_core_stop (AviCore *self,
                AviCall *call)
 {
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   switch (self->state)
     {
     case AVI_CORE_STOPPED:
@@ -306,7 +311,7 @@ avi_core_started (AviCore *self,
 {
   gboolean go_on;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   go_on = error == NULL && !self->stop_asked;
   if (go_on)
     {
@@ -347,7 +352,7 @@ avi_core_stopped (AviCore *self,
   AviEvent *event;
   gboolean was_running;
 
-  avi_lock (&self->lock);
+  avi_core_lock (self);
   was_running = self->state == AVI_CORE_RUNNING || self->state == AVI_CORE_STOPPING;
   self->engine = NULL;
   self->context = NULL;

@@ -82,8 +82,6 @@ struct _AviEngine
   AviTimer stop_timer;
 };
 
-#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) -G_STRUCT_OFFSET (type, member)))
-
 /* For the debug log, with the fields AVI_PEER and AVI_CONNECTION; either may be NULL. What happens again and
  * again to one peer is folded (AviLog). */
 void avi_engine_log (AviEngine *self, const AviPeerId *peer, const AviMultiaddr *remote, const char *format, ...)

@@ -579,7 +579,7 @@ avi_engine_end (AviEngine *self)
   while (self->graveyard->len > 0)
     avi_connection_free (g_ptr_array_steal_index_fast (self->graveyard, self->graveyard->len - 1));
   avi_engine_end_log (self);
-  avi_core_set_status (self->core, "not running");
+  avi_core_set_status (self->core, AVI_CORE_STATUS_STOPPED);
   avi_core_set_addresses (self->core, (char *[]){ NULL });
 }
 

@@ -161,6 +161,20 @@ avi_event_queue_set_wake (AviEventQueue *self,
   avi_unlock (&self->wake_lock);
 }
 
+void
+avi_event_queue_hold (AviEventQueue *self)
+{
+  avi_lock (&self->lock);
+  avi_lock (&self->wake_lock);
+}
+
+void
+avi_event_queue_release (AviEventQueue *self)
+{
+  avi_unlock (&self->wake_lock);
+  avi_unlock (&self->lock);
+}
+
 static void
 avi_event_queue_append (AviEventQueue *self,
                         AviEvent      *event)

@@ -19,6 +19,9 @@ void           avi_event_queue_set_wake (AviEventQueue *self, void (*wake) (gpoi
 /* Takes @events, linked by `next`, of which no other ones come between; collapses them with what is there. */
 void           avi_event_queue_push     (AviEventQueue *self, AviEvent *events);
 AviEvent      *avi_event_queue_take     (AviEventQueue *self);
+/* Nothing is pushed, taken or woken in between: while the process forks. */
+void           avi_event_queue_hold     (AviEventQueue *self);
+void           avi_event_queue_release  (AviEventQueue *self);
 
 /* The short ways to make an event; references are taken. */
 AviEvent *avi_event_new          (AviEventType type);

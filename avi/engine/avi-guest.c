@@ -36,7 +36,7 @@ static void
 avi_guest_timeout (AviTimer *timer,
                    gint64    now)
 {
-  AviGuest *self = (AviGuest *) ((guint8 *) timer - G_STRUCT_OFFSET (AviGuest, timer));
+  AviGuest *self = AVI_CONTAINER_OF (timer, AviGuest, timer);
 
   g_main_context_iteration (self->context, FALSE);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "avi-error.h"
+#include "wire/avi-fork.h"
 
 #define BUFFER_LEN      32768 /* the kernel's dumps come in messages of at most that */
 #define READS_PER_ROUND 64
@@ -504,7 +505,7 @@ static void
 avi_interfaces_ready (AviWatch *watch,
                       guint32   events)
 {
-  AviInterfaces *self = (AviInterfaces *) ((guint8 *) watch - G_STRUCT_OFFSET (AviInterfaces, watch));
+  AviInterfaces *self = AVI_CONTAINER_OF (watch, AviInterfaces, watch);
 
   for (guint i = 0; i < READS_PER_ROUND && avi_interfaces_receive (self); i++)
     continue;
@@ -533,6 +534,8 @@ avi_interfaces_new (AviLoop  *loop,
   self->user_data = user_data;
   self->interfaces = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_interface_free);
   self->fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (self->fd >= 0)
+    avi_fork_guard (self->fd);
   if (self->fd < 0 || bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0
       || getsockname (self->fd, (struct sockaddr *) &address, &len) < 0)
     {
@@ -556,7 +559,7 @@ avi_interfaces_free (AviInterfaces *self)
 {
   avi_loop_unwatch (self->loop, &self->watch);
   if (self->fd >= 0)
-    close (self->fd);
+    avi_fork_close (self->fd);
   g_ptr_array_unref (self->interfaces);
   g_free (self);
 }

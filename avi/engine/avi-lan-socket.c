@@ -11,6 +11,7 @@
 
 #include "avi-error.h"
 #include "discovery/avi-mdns.h"
+#include "wire/avi-fork.h"
 
 #define PAUSE     (100 * G_TIME_SPAN_MILLISECOND) /* where more comes than is read */
 #define FRAME_LEN 1500                            /* bytes: a packet of more frames counts as often */
@@ -31,13 +32,13 @@ struct _AviLanSocket
 static AviLanSocket *
 from_watch (AviWatch *watch)
 {
-  return (AviLanSocket *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLanSocket, watch));
+  return AVI_CONTAINER_OF (watch, AviLanSocket, watch);
 }
 
 static AviLanSocket *
 from_timer (AviTimer *timer)
 {
-  return (AviLanSocket *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLanSocket, timer));
+  return AVI_CONTAINER_OF (timer, AviLanSocket, timer);
 }
 
 guint
@@ -101,6 +102,8 @@ static gboolean
 avi_lan_socket_open (AviLanSocket *self)
 {
   self->fd = socket (self->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (self->fd >= 0)
+    avi_fork_guard (self->fd);
   return self->fd >= 0
          && set_int (self->fd, SOL_SOCKET, SO_REUSEADDR, 1)
          && set_int (self->fd, SOL_SOCKET, SO_REUSEPORT, 1)
@@ -227,6 +230,6 @@ avi_lan_socket_free (AviLanSocket *self)
   avi_loop_clear_timer (self->loop, &self->timer);
   avi_loop_unwatch (self->loop, &self->watch);
   if (self->fd >= 0)
-    close (self->fd);
+    avi_fork_close (self->fd);
   g_free (self);
 }

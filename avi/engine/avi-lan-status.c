@@ -204,5 +204,5 @@ static void
 avi_lan_status_due (AviTimer *timer,
                     gint64    now)
 {
-  avi_lan_update_status ((AviLan *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLan, status_timer)), now);
+  avi_lan_update_status (AVI_CONTAINER_OF (timer, AviLan, status_timer), now);
 }

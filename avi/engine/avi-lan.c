@@ -190,7 +190,7 @@ static void
 avi_lan_timer_due (AviTimer *timer,
                    gint64    now)
 {
-  AviLan *self = (AviLan *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLan, timer));
+  AviLan *self = AVI_CONTAINER_OF (timer, AviLan, timer);
 
   if (self->network_changed)
     {
@@ -431,7 +431,7 @@ static void
 avi_lan_retry_due (AviTimer *timer,
                    gint64    now)
 {
-  avi_lan_update ((AviLan *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLan, retry_timer)));
+  avi_lan_update (AVI_CONTAINER_OF (timer, AviLan, retry_timer));
 }
 
 /* --- doors --- */

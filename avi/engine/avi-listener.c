@@ -10,6 +10,7 @@
 
 #include "avi-connection.h"
 #include "avi-error.h"
+#include "wire/avi-fork.h"
 
 #define BACKLOG           1024
 #define ACCEPTS_PER_ROUND 64
@@ -69,6 +70,7 @@ avi_listener_open (const struct sockaddr_storage *storage,
 
   if (fd < 0)
     return -1;
+  avi_fork_guard (fd);
   setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (storage->ss_family == AF_INET6)
     setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -76,7 +78,7 @@ avi_listener_open (const struct sockaddr_storage *storage,
     {
       int code = errno;
 
-      close (fd);
+      avi_fork_close (fd);
       errno = code;
       return -1;
     }
@@ -132,9 +134,9 @@ avi_listener_free (AviListener *self)
 {
   avi_loop_unwatch (self->engine->loop, &self->watch);
   avi_loop_clear_timer (self->engine->loop, &self->timer);
-  /* A child that the program forked may hold it too. */
+  /* A child that was forked as it was opened may hold it too. */
   shutdown (self->watch.fd, SHUT_RDWR);
-  close (self->watch.fd);
+  avi_fork_close (self->watch.fd);
   avi_multiaddr_unref (self->address);
   g_free (self);
 }

@@ -84,7 +84,7 @@ static void
 avi_lookup_due (AviTimer *timer,
                 gint64    now)
 {
-  AviLookup *self = (AviLookup *) ((guint8 *) timer - G_STRUCT_OFFSET (AviLookup, timer));
+  AviLookup *self = AVI_CONTAINER_OF (timer, AviLookup, timer);
   g_autoptr(GCancellable) cancellable = g_object_ref (self->cancellable);
   g_autoptr(GError) error = g_error_new_literal (AVI_ERROR, AVI_ERROR_TIMEOUT,
                                                  "the name was not looked up in time (dial-timeout)");

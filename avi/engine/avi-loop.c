@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "avi-error.h"
+#include "wire/avi-fork.h"
 
 /* Events taken from the kernel in one go; what is left is told in the next round. */
 #define BATCH 256
@@ -21,6 +22,7 @@ typedef struct
 struct _AviLoop
 {
   GSource *source; /* NULL: it is iterated */
+  guint    generation; /* of the process that made it: a child of that shares what epoll knows */
   int      epoll_fd;
   int      event_fd;
   AviWatch wake_watch;
@@ -178,6 +180,12 @@ avi_loop_run_timers (AviLoop *self)
 
 /* --- watches --- */
 
+static gboolean
+avi_loop_is_of_parent (AviLoop *self)
+{
+  return self->generation != avi_fork_get_generation ();
+}
+
 gboolean
 avi_loop_watch (AviLoop     *self,
                 AviWatch    *watch,
@@ -194,6 +202,11 @@ avi_loop_watch (AviLoop     *self,
     {
       avi_loop_unwatch (self, watch);
       return TRUE;
+    }
+  if (avi_loop_is_of_parent (self))
+    {
+      g_set_error_literal (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING, "The loop is that of the process that forked this");
+      return FALSE;
     }
   watch->func = func;
   if (!is_new && watch->events == events)
@@ -235,7 +248,8 @@ avi_loop_unwatch (AviLoop  *self,
 
   if (watch->events == 0)
     return;
-  epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+  if (!avi_loop_is_of_parent (self))
+    epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
   slot = &g_array_index (self->slots, Slot, watch->slot);
   slot->watch = NULL;
   slot->generation++;
@@ -251,8 +265,12 @@ avi_loop_run_watches (AviLoop                  *self,
   for (int i = 0; i < n; i++)
     {
       guint index = (guint) events[i].data.u64;
-      Slot *slot = &g_array_index (self->slots, Slot, index);
+      Slot *slot;
 
+      /* None of ours: another process has the set, too. */
+      if (index >= self->slots->len)
+        continue;
+      slot = &g_array_index (self->slots, Slot, index);
       /* Gone, or its place taken by another, since the kernel told. */
       if (slot->watch == NULL || slot->generation != (guint32) (events[i].data.u64 >> 32))
         continue;
@@ -285,8 +303,11 @@ avi_loop_iterate (AviLoop *self,
                   gboolean may_block)
 {
   struct epoll_event events[BATCH];
-  int n = epoll_wait (self->epoll_fd, events, BATCH, may_block ? avi_loop_get_timeout (self) : 0);
+  int n;
 
+  if (avi_loop_is_of_parent (self))
+    return;
+  n = epoll_wait (self->epoll_fd, events, BATCH, may_block ? avi_loop_get_timeout (self) : 0);
   self->dispatching = TRUE;
   self->now = g_get_monotonic_time ();
   avi_loop_run_watches (self, events, n);
@@ -337,7 +358,7 @@ static void
 avi_loop_wake_ready (AviWatch *watch,
                      guint32   events)
 {
-  AviLoop *self = (AviLoop *) ((guint8 *) watch - G_STRUCT_OFFSET (AviLoop, wake_watch));
+  AviLoop *self = AVI_CONTAINER_OF (watch, AviLoop, wake_watch);
 
   self->woken (self->woken_data);
 }
@@ -349,6 +370,8 @@ avi_loop_new (GMainContext *context,
 {
   AviLoop *self = g_new0 (AviLoop, 1);
 
+  avi_fork_init ();
+  self->generation = avi_fork_get_generation ();
   self->woken = woken;
   self->woken_data = user_data;
   self->slots = g_array_new (FALSE, TRUE, sizeof (Slot));
@@ -358,6 +381,10 @@ avi_loop_new (GMainContext *context,
   self->ready_time = -1;
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   self->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (self->epoll_fd >= 0)
+    avi_fork_guard (self->epoll_fd);
+  if (self->event_fd >= 0)
+    avi_fork_guard (self->event_fd);
   /* Told of each write, it need not be read. */
   if (self->epoll_fd < 0 || self->event_fd < 0
       || !avi_loop_watch (self, &self->wake_watch, self->event_fd, EPOLLIN | EPOLLET, avi_loop_wake_ready, NULL))
@@ -378,10 +405,10 @@ avi_loop_free (AviLoop *self)
       g_source_destroy (self->source);
       g_source_unref (self->source);
     }
-  if (self->epoll_fd >= 0)
-    close (self->epoll_fd);
-  if (self->event_fd >= 0)
-    close (self->event_fd);
+  if (self->epoll_fd >= 0 && !avi_loop_is_of_parent (self))
+    avi_fork_close (self->epoll_fd);
+  if (self->event_fd >= 0 && !avi_loop_is_of_parent (self))
+    avi_fork_close (self->event_fd);
   g_array_unref (self->slots);
   g_array_unref (self->free_slots);
   g_ptr_array_unref (self->heap);
@@ -394,7 +421,7 @@ avi_loop_wake (AviLoop *self)
   guint64 one = 1;
 
   /* Fails only when it is full, after 2^64 writes. */
-  if (write (self->event_fd, &one, sizeof one) < 0)
+  if (!avi_loop_is_of_parent (self) && write (self->event_fd, &one, sizeof one) < 0)
     return;
 }
 

@@ -3,7 +3,8 @@
  * AviLoop: one epoll set, timers in a heap, and an eventfd by which other threads wake it. All of an
  * engine's sockets are in it (a GSource per socket costs 100 µs a wake-up at 1,000 sockets). Whoever
  * has a thread for it calls avi_loop_iterate; in a GMainContext the whole is one GSource, the
- * timers behind its ready time. Everything but avi_loop_wake is for the one thread that runs it.
+ * timers behind its ready time. Everything but avi_loop_wake is for the one thread that runs it. In a child of
+ * fork () it does nothing, for the set is one with the parent's.
  */
 #pragma once
 
@@ -15,6 +16,9 @@ G_BEGIN_DECLS
 typedef struct _AviLoop    AviLoop;
 typedef struct _AviWatch   AviWatch;   /* embed one per file descriptor */
 typedef struct _AviTimer   AviTimer;   /* embed one per deadline */
+
+/* Whose watch or timer it is. */
+#define AVI_CONTAINER_OF(pointer, type, member) ((type *) ((guint8 *) (pointer) -G_STRUCT_OFFSET (type, member)))
 
 /* @events: EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP as they are. May remove any watch. */
 typedef void (*AviWatchFunc) (AviWatch *watch, guint32 events);

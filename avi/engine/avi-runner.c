@@ -4,9 +4,9 @@
 #include "avi-runner.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "avi-core-internal.h"
+#include "wire/avi-fork.h"
 
 /* How long a process that exits waits for its engines to say goodbye. */
 #define EXIT_WAIT (250 * G_TIME_SPAN_MILLISECOND)
@@ -18,19 +18,45 @@ struct _AviRunner
   AviEngine    *engine;
   GMainContext *context; /* the settings', for as long as the runner is in the list; NULL: it has a thread */
   GThread      *starter; /* which launched it; only to compare */
+  guint         generation; /* of the process that it runs in */
 };
 
 /* --- the process's engines --- */
 
 static AviLock runners_lock;
 static pthread_once_t runners_once = PTHREAD_ONCE_INIT;
-static pid_t runners_process; /* in which there are any */
-static GPtrArray *runners;    /* of AviRunner, all that run; under runners_lock */
+/* Under runners_lock, of AviRunner: all that run, and those that do so in the process that forked this one,
+ * which nobody here can free. */
+static GPtrArray *runners;
+static GPtrArray *runners_left_behind;
+static gboolean runners_at_exit; /* and in every child, which has the handlers of its parent */
 
 static void
 avi_runners_init (void)
 {
   avi_lock_init (&runners_lock);
+}
+
+void
+avi_runners_hold (void)
+{
+  pthread_once (&runners_once, avi_runners_init);
+  avi_lock (&runners_lock);
+}
+
+void
+avi_runners_release (void)
+{
+  avi_unlock (&runners_lock);
+}
+
+void
+avi_runners_leave_behind (void)
+{
+  if (runners == NULL)
+    return;
+  runners_left_behind = runners;
+  runners = NULL;
 }
 
 static GPtrArray *
@@ -40,7 +66,7 @@ avi_runners_dup_cores (void)
 
   /* A core's lock is never taken under this one: it is taken the other way round. */
   avi_lock (&runners_lock);
-  for (guint i = 0; i < runners->len; i++)
+  for (guint i = 0; runners != NULL && i < runners->len; i++)
     g_ptr_array_add (cores, avi_core_ref (((AviRunner *) g_ptr_array_index (runners, i))->core));
   avi_unlock (&runners_lock);
   return cores;
@@ -50,13 +76,8 @@ static void
 avi_runners_stop_at_exit (void)
 {
   gint64 end = g_get_monotonic_time () + EXIT_WAIT;
-  g_autoptr(GPtrArray) cores = NULL;
+  g_autoptr(GPtrArray) cores = avi_runners_dup_cores ();
 
-  /* A child of fork () has no engines, whatever the list says. */
-  if (getpid () != runners_process)
-    return;
-
-  cores = avi_runners_dup_cores ();
   for (guint i = 0; i < cores->len; i++)
     avi_core_stop (g_ptr_array_index (cores, i), NULL);
   for (guint i = 0; i < cores->len; i++)
@@ -64,7 +85,7 @@ avi_runners_stop_at_exit (void)
       ;
 
   avi_lock (&runners_lock);
-  while (runners->len > 0 && avi_wait (&runners_lock, end))
+  while (runners != NULL && runners->len > 0 && avi_wait (&runners_lock, end))
     ;
   avi_unlock (&runners_lock);
 }
@@ -75,11 +96,10 @@ avi_runner_register (AviRunner *self)
   pthread_once (&runners_once, avi_runners_init);
   avi_lock (&runners_lock);
   if (runners == NULL)
-    {
-      runners = g_ptr_array_new ();
-      runners_process = getpid ();
-      atexit (avi_runners_stop_at_exit);
-    }
+    runners = g_ptr_array_new ();
+  if (!runners_at_exit)
+    atexit (avi_runners_stop_at_exit);
+  runners_at_exit = TRUE;
   g_ptr_array_add (runners, self);
   avi_unlock (&runners_lock);
 }
@@ -135,6 +155,9 @@ avi_runner_dispatch (gpointer data)
 {
   AviRunner *self = data;
 
+  /* A child has the context's sources, too. */
+  if (self->generation != avi_fork_get_generation ())
+    return G_SOURCE_REMOVE;
   if (avi_engine_iterate (self->engine, FALSE))
     return G_SOURCE_CONTINUE;
   avi_runner_free (self);
@@ -148,7 +171,7 @@ avi_runners_in (GMainContext *context)
   GPtrArray *found = g_ptr_array_new ();
 
   avi_lock (&runners_lock);
-  for (guint i = 0; i < runners->len; i++)
+  for (guint i = 0; runners != NULL && i < runners->len; i++)
     {
       AviRunner *runner = g_ptr_array_index (runners, i);
 
@@ -238,6 +261,7 @@ avi_runner_launch (AviCore     *core,
   self->settings = settings;
   self->context = settings->context != NULL ? g_main_context_ref (settings->context) : NULL;
   self->starter = g_thread_self ();
+  self->generation = avi_fork_get_generation ();
   avi_runner_register (self);
   if (settings->context != NULL ? avi_runner_attach (self, error) : avi_runner_launch_thread (self, error))
     return TRUE;

@@ -21,4 +21,10 @@ void     avi_runners_iterate (GMainContext *context, int max_wait);
 /* (transfer full): a context in which an engine runs that the calling thread started; NULL: there is none. */
 GMainContext *avi_runners_dup_context (void);
 
+/* The list is not changed in between: while the process forks. */
+void     avi_runners_hold    (void);
+void     avi_runners_release (void);
+/* In the child, in between: its parent's engines are not its own. Allocates nothing. */
+void     avi_runners_leave_behind (void);
+
 G_END_DECLS

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crypto/avi-random.h"
@@ -200,6 +202,71 @@ test_after_round (Fixture      *fixture,
   g_assert_cmpuint (n, ==, 1);
 }
 
+/* As where another process has the set, too. */
+static void
+test_event_of_no_watch (Fixture      *fixture,
+                        gconstpointer data)
+{
+  int fd = eventfd (1, EFD_CLOEXEC);
+  struct epoll_event event = { .events = EPOLLIN, .data.u64 = 1000000 };
+
+  g_assert_cmpint (epoll_ctl (avi_loop_get_fd (fixture->loop), EPOLL_CTL_ADD, fd, &event), ==, 0);
+  avi_loop_wake (fixture->loop);
+  avi_loop_iterate (fixture->loop, FALSE);
+  g_assert_cmpuint (fixture->n_woken, ==, 1);
+  close (fd);
+}
+
+typedef struct
+{
+  AviWatch watch;
+  guint    n;
+} Counter;
+
+static void
+count_ready (AviWatch *watch,
+             guint32   events)
+{
+  AVI_CONTAINER_OF (watch, Counter, watch)->n++;
+}
+
+static void
+use_in_child (AviLoop *loop,
+              Counter *counter,
+              int      fd)
+{
+  AviWatch another = { 0 };
+
+  avi_loop_wake (loop);
+  avi_loop_iterate (loop, TRUE);
+  g_assert_cmpuint (counter->n, ==, 0);
+  g_assert_false (avi_loop_watch (loop, &another, fd, EPOLLIN, count_ready, NULL));
+  avi_loop_unwatch (loop, &counter->watch);
+  avi_loop_free (loop);
+  _exit (0);
+}
+
+static void
+test_child (Fixture      *fixture,
+            gconstpointer data)
+{
+  Counter counter = { 0 };
+  int fd = eventfd (1, EFD_CLOEXEC), status;
+  pid_t child;
+
+  g_assert_true (avi_loop_watch (fixture->loop, &counter.watch, fd, EPOLLIN, count_ready, NULL));
+  child = fork ();
+  if (child == 0)
+    use_in_child (fixture->loop, &counter, fd);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  avi_loop_iterate (fixture->loop, FALSE);
+  g_assert_cmpuint (fixture->n_woken, ==, 0);
+  g_assert_cmpuint (counter.n, ==, 1);
+  avi_loop_unwatch (fixture->loop, &counter.watch);
+  close (fd);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -213,6 +280,10 @@ main (int   argc,
   g_test_add ("/loop/a watch removed by another's callback is not called", Fixture, NULL, setup,
               test_removed_watch_is_not_called, teardown);
   g_test_add ("/loop/after_round comes once per round, also on request", Fixture, NULL, setup, test_after_round,
+              teardown);
+  g_test_add ("/loop/an event that is of no watch is passed over", Fixture, NULL, setup, test_event_of_no_watch,
+              teardown);
+  g_test_add ("/loop/in a child it does nothing, neither there nor to its parent", Fixture, NULL, setup, test_child,
               teardown);
   return g_test_run ();
 }
