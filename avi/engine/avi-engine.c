@@ -344,12 +344,15 @@ avi_engine_start_listening (AviEngine *self,
 
   if (port != 0)
     {
-      g_autoptr(GError) taken = NULL;
+      g_autoptr(GError) refused = NULL;
 
-      if (avi_engine_listen (self, port, &taken))
+      if (avi_engine_listen (self, port, &refused))
         return TRUE;
-      avi_engine_log (self, NULL, NULL, "not the port of last time: %s", taken->message);
+      avi_engine_log (self, NULL, NULL, "not the port of last time: %s", refused->message);
       g_ptr_array_set_size (self->listeners, 0);
+      /* Whoever has the port now may be gone next time, and others were given an address with it. */
+      if (g_error_matches (refused, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
+        keeps_port = FALSE;
     }
   if (!avi_engine_listen (self, 0, error))
     return FALSE;

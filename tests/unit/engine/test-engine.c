@@ -161,6 +161,44 @@ test_port_is_kept (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (first, !=, third);
 }
 
+/* What is held once is not lost: neither to another program, nor to a node that was started twice. */
+static void
+test_port_is_taken (Fixture *fixture, gconstpointer data)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  int program = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int one = 1;
+  guint16 port;
+  CoreFixture twin;
+
+  fixture->under_test.settings.identity_file = "some-file";
+  core_fixture_start (&fixture->under_test);
+  port = core_fixture_get_port (&fixture->under_test);
+
+  core_fixture_init (&twin);
+  avi_key_pair_unref (twin.identity);
+  twin.identity = avi_key_pair_ref (fixture->under_test.identity);
+  twin.settings.identity = twin.identity;
+  twin.settings.identity_file = "some-file";
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), !=, port);
+  core_fixture_stop (&twin);
+  core_fixture_stop (&fixture->under_test);
+
+  setsockopt (program, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  at.sin_port = g_htons (port);
+  g_assert_cmpint (bind (program, (struct sockaddr *) &at, sizeof at), ==, 0);
+  g_assert_cmpint (listen (program, 1), ==, 0);
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), !=, port);
+  core_fixture_stop (&twin);
+  close (program);
+
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), ==, port);
+  core_fixture_clear (&twin);
+}
+
 /* --- stop --- */
 
 /* Calls in flight end first, then the peers go, then the device has stopped. */
@@ -332,6 +370,7 @@ main (int argc, char **argv)
   /* First of all, for GLib keeps descriptors for later. */
   ADD ("/engine/a start with too few descriptors says so, however few", test_few_descriptors);
   ADD ("/engine/a saved identity listens on the port it had last", test_port_is_kept);
+  ADD ("/engine/a port that is taken for once is not forgotten", test_port_is_taken);
   ADD ("/engine/stop ends calls in flight, then tells of the peers, then of itself", test_order_of_stop);
   ADD ("/engine/stop closes connections in the midst of their handshake", test_stop_in_handshake);
   ADD ("/engine/a node file with our key is an identity conflict, and a problem while it lasts", test_own_node_file);
