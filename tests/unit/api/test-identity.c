@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib/gstdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fixture.h"
 
@@ -180,6 +183,31 @@ test_save (Fixture *self, gconstpointer data)
   g_assert_cmpstr (avi_identity_get_peer_id (loaded), ==, avi_identity_get_peer_id (one));
 }
 
+/* The kernel kills who writes beyond the limit: in the midst of the key. */
+static void
+test_killed (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(AviIdentity) after = NULL;
+  int status;
+  pid_t child = fork ();
+
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      setrlimit (RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+      setrlimit (RLIMIT_FSIZE, &(struct rlimit){ 20, 20 });
+      avi_identity_save (identity, self->file, NULL);
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFSIGNALED (status));
+  /* That nothing else is left says the end of the test. */
+  g_assert_false (g_file_test (self->file, G_FILE_TEST_EXISTS));
+  after = avi_identity_load_or_create (self->file, NULL);
+  g_assert_nonnull (after);
+}
+
 static gpointer
 load_or_create (gpointer file)
 {
@@ -281,6 +309,7 @@ main (int argc, char **argv)
   ADD ("/identity/what is not a file is refused without waiting for it", test_not_a_file);
   ADD ("/identity/where there is no folder the error names the file", test_no_folder);
   ADD ("/identity/save never overwrites another identity", test_save);
+  ADD ("/identity/one who is killed while saving leaves nothing behind", test_killed);
   ADD ("/identity/of many who create a file at once all get the same identity", test_race);
   g_test_add_func ("/identity/a seed gives the signatures of RFC 8032", test_seed);
   g_test_add_func ("/identity/verify takes the right signature only", test_verify);
