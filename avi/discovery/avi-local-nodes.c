@@ -223,7 +223,7 @@ avi_local_nodes_sweep (AviLocalNodes *self)
 void
 avi_local_nodes_scan (AviLocalNodes *self)
 {
-  if (self->scanning || self->folder->fd < 0)
+  if (self->scanning)
     return;
 
   /* A descriptor of its own: the position belongs to the open directory. */

@@ -128,12 +128,17 @@ avi_local_own_set (AviLocalOwn *self, const char *name, const guint8 boot_id[16]
 }
 
 gboolean
+avi_local_own_is_lost (AviLocalOwn *self)
+{
+  return self->fd >= 0 && !avi_local_folder_names (self->folder, self->name, self->fd);
+}
+
+gboolean
 avi_local_own_renew (AviLocalOwn *self, GError **error)
 {
   if (self->wanted == NULL)
     return TRUE;
-  if (self->there != NULL && g_bytes_equal (self->there, self->wanted)
-      && avi_local_folder_names (self->folder, self->name, self->fd))
+  if (self->fd >= 0 && g_bytes_equal (self->there, self->wanted) && !avi_local_own_is_lost (self))
     return TRUE;
   if (!avi_local_own_write (self, self->wanted, error))
     return FALSE;
@@ -146,7 +151,7 @@ void
 avi_local_own_retract (AviLocalOwn *self)
 {
   /* The name goes before the lock, so that nobody sees a file without an owner. */
-  if (avi_local_folder_names (self->folder, self->name, self->fd))
+  if (self->fd >= 0 && !avi_local_own_is_lost (self))
     unlinkat (self->folder->fd, self->name, 0);
   if (self->fd >= 0)
     close (self->fd);

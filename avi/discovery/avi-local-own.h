@@ -31,6 +31,8 @@ gboolean avi_local_own_set     (AviLocalOwn *self, const char *name, const guint
 /* Writes it, where it does not stand there already. AVI_ERROR_ALREADY_EXISTS: a living node has this
  * peer id; its file stays. */
 gboolean avi_local_own_renew   (AviLocalOwn *self, GError **error);
+/* TRUE: somebody has removed it, or put another in its place. */
+gboolean avi_local_own_is_lost (AviLocalOwn *self);
 /* Removes the file, as at the end; what is wanted stays. */
 void     avi_local_own_retract (AviLocalOwn *self);
 

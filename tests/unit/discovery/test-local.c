@@ -22,7 +22,31 @@ typedef struct
 {
   AviLocal *local;
   LocalSeen seen;
+  char     *trouble; /* or NULL */
+  guint     n_troubles;
 } Node;
+
+static void
+on_found (gpointer user_data, const AviPeerId *id, const char *name, GPtrArray *list)
+{
+  local_seen_found (&((Node *) user_data)->seen, id, name, list);
+}
+
+static void
+on_gone (gpointer user_data, const AviPeerId *id)
+{
+  local_seen_gone (&((Node *) user_data)->seen, id);
+}
+
+static void
+on_trouble (gpointer user_data, const GError *error)
+{
+  Node *node = user_data;
+
+  g_free (node->trouble);
+  node->trouble = error != NULL ? g_strdup (error->message) : NULL;
+  node->n_troubles++;
+}
 
 static void
 node_init (Node *node, LocalFixture *f, guint n)
@@ -30,8 +54,9 @@ node_init (Node *node, LocalFixture *f, guint n)
   AviPeerId id = local_peer (n);
   g_autoptr(GError) error = NULL;
 
+  *node = (Node) { NULL };
   local_seen_init (&node->seen);
-  node->local = avi_local_new (f->runtime, &id, local_seen_found, local_seen_gone, &node->seen, &error);
+  node->local = avi_local_new (f->runtime, &id, on_found, on_gone, on_trouble, node, &error);
   g_assert_no_error (error);
 }
 
@@ -40,6 +65,7 @@ node_clear (Node *node)
 {
   g_clear_pointer (&node->local, avi_local_free);
   local_seen_clear (&node->seen);
+  g_clear_pointer (&node->trouble, g_free);
 }
 
 static gboolean
@@ -158,6 +184,88 @@ test_killed_owner (LocalFixture *f, gconstpointer data)
   g_assert_cmpuint (a.seen.n_gone, ==, 1);
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   node_clear (&a);
+}
+
+/* As when the user's last session ends while programs go on. */
+static void
+test_folder_removed (LocalFixture *f, gconstpointer data)
+{
+  Node a, b, c;
+
+  node_init (&a, f, 1);
+  node_init (&b, f, 2);
+  g_assert_true (node_publish (&a, "kitchen", NULL));
+  g_assert_true (node_publish (&b, "bedroom", NULL));
+  wait_for (node_sees (&a, 2) != NULL && node_sees (&b, 1) != NULL);
+
+  local_remove_all (f->folder);
+  node_init (&c, f, 3);
+  g_assert_true (node_publish (&c, "cellar", NULL));
+  wait_for (node_sees (&c, 1) != NULL && node_sees (&c, 2) != NULL);
+  wait_for (node_sees (&a, 3) != NULL && node_sees (&b, 3) != NULL);
+  wait_for (node_sees (&a, 2) != NULL && node_sees (&b, 1) != NULL);
+  g_assert_cmpuint (a.n_troubles + b.n_troubles + c.n_troubles, ==, 0);
+  node_clear (&a);
+  node_clear (&b);
+  node_clear (&c);
+}
+
+/* Who is alone hears of it by the folder's events. */
+static void
+test_alone (LocalFixture *f, gconstpointer data)
+{
+  g_autofree char *path = local_file_of (f, 1);
+  Node a;
+
+  node_init (&a, f, 1);
+  g_assert_true (node_publish (&a, "kitchen", NULL));
+  local_remove_all (f->folder);
+  wait_for (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  wait_for (g_file_test (path, G_FILE_TEST_EXISTS));
+  node_clear (&a);
+}
+
+/* What stands in the way passes at a recheck: two cases, so that one is waited for. */
+static void
+test_trouble (LocalFixture *f, gconstpointer data)
+{
+  g_autofree char *runtime = g_build_filename (f->runtime, "runtime", NULL);
+  LocalFixture below = { .runtime = runtime };
+  g_autoptr(GError) error = NULL;
+  Node a, b, first, second;
+
+  node_init (&first, f, 1);
+  node_init (&second, f, 1);
+  g_assert_true (node_publish (&first, "first", NULL));
+  g_assert_false (node_publish (&second, "second", NULL));
+  /* It was told by the call. */
+  avi_local_scan (second.local);
+  g_assert_cmpuint (second.n_troubles, ==, 0);
+
+  g_assert_cmpint (g_mkdir (runtime, 0700), ==, 0);
+  node_init (&a, &below, 2);
+  g_assert_true (node_publish (&a, "kitchen", NULL));
+  local_remove_all (runtime);
+  wait_for (a.trouble != NULL);
+  g_assert_nonnull (strstr (a.trouble, runtime));
+  /* What is said in the meantime is said later. */
+  g_assert_false (node_publish (&a, "cellar", &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_FOUND);
+  avi_local_scan (a.local);
+  g_assert_cmpuint (a.n_troubles, ==, 1);
+
+  node_clear (&first);
+  g_assert_cmpint (g_mkdir (runtime, 0700), ==, 0);
+  wait_for (a.n_troubles == 2 && second.n_troubles == 1);
+  g_assert_null (a.trouble);
+  g_assert_null (second.trouble);
+  node_init (&b, &below, 3);
+  avi_local_scan (b.local);
+  g_assert_cmpstr (node_sees (&b, 2), ==, "cellar");
+  node_clear (&a);
+  node_clear (&b);
+  node_clear (&second);
 }
 
 typedef struct
@@ -298,7 +406,7 @@ static int
 be_owner (const char *runtime, const char *number)
 {
   AviPeerId id = local_peer (g_ascii_strtoull (number, NULL, 10));
-  g_autoptr(AviLocal) local = avi_local_new (runtime, &id, local_seen_found, local_seen_gone, NULL, NULL);
+  g_autoptr(AviLocal) local = avi_local_new (runtime, &id, on_found, on_gone, on_trouble, NULL, NULL);
   g_autoptr(GPtrArray) list = local_addresses ("/ip4/127.0.0.1/tcp/4001", NULL);
   char c;
 
@@ -318,6 +426,10 @@ main (int argc, char **argv)
   LOCAL_ADD ("/local/two nodes find each other, and miss one that ends", test_find);
   LOCAL_ADD ("/local/tells of what has changed, once", test_changes);
   LOCAL_ADD ("/local/a killed owner is gone at the next scan, and its file too", test_killed_owner);
+  LOCAL_ADD ("/local/where the folder is removed all make it anew, and find each other", test_folder_removed);
+  LOCAL_ADD ("/local/who is alone makes anew what is removed", test_alone);
+  LOCAL_ADD ("/local/what stands in the way is told, and that it is over, be it a rival or a missing directory",
+             test_trouble);
   LOCAL_ADD ("/local/a node that publishes again is never taken for dead", test_republish_race);
   LOCAL_ADD ("/local/of those with one key one has the name at a time", test_same_key_race);
   return g_test_run ();

@@ -6,9 +6,11 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -257,6 +259,11 @@ ignore_gone (gpointer data, const AviPeerId *peer)
 {
 }
 
+static void
+ignore_trouble (gpointer data, const GError *error)
+{
+}
+
 /* As a change of the network would. */
 static void
 let_it_publish_again (Fixture *fixture)
@@ -271,7 +278,7 @@ static void
 test_own_node_file (Fixture *fixture, gconstpointer data)
 {
   const AviPeerId *id = avi_key_pair_get_peer_id (fixture->under_test.identity);
-  AviLocal *rival = avi_local_new (NULL, id, ignore_found, ignore_gone, NULL, NULL);
+  AviLocal *rival = avi_local_new (NULL, id, ignore_found, ignore_gone, ignore_trouble, NULL, NULL);
   g_autoptr(GPtrArray) nowhere = g_ptr_array_new ();
   guint8 boot_id[AVI_LOCAL_BOOT_ID_LEN] = { 1 };
   g_autofree char *id_text = avi_peer_id_to_string (id);
@@ -295,6 +302,31 @@ test_own_node_file (Fixture *fixture, gconstpointer data)
   let_it_publish_again (fixture);
   status = avi_core_dup_status (fixture->under_test.core);
   g_assert_cmpstr (status, ==, "mDNS is switched off");
+}
+
+/* The folder of the node files goes while the engine runs, and cannot be made anew for a while. */
+static void
+test_lost_folder (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (g_get_user_runtime_dir (), "avi", NULL);
+  g_autofree char *blocker = g_build_filename (g_get_user_runtime_dir (), "blocker", NULL);
+  g_autofree char *id = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->under_test.identity));
+  g_autofree char *file = g_strdup_printf ("%s/%s.node", folder, id);
+
+  fixture->under_test.settings.local = TRUE;
+  core_fixture_start (&fixture->under_test);
+  g_assert_true (g_file_set_contents (blocker, "", 0, NULL));
+  /* At once, for the engine would be faster. */
+  g_assert_cmpint (renameat2 (AT_FDCWD, blocker, AT_FDCWD, folder, RENAME_EXCHANGE), ==, 0);
+  avi_core_discover (fixture->under_test.core);
+  fixture->wanted = "/avi: is not a directory";
+  puppets_run (fixture->puppets, has_wanted_status, fixture);
+
+  g_assert_cmpint (g_unlink (folder), ==, 0);
+  avi_core_discover (fixture->under_test.core);
+  core_fixture_settle (&fixture->under_test);
+  g_assert_false (has_wanted_status (fixture));
+  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
 }
 
 static gboolean
@@ -374,6 +406,7 @@ main (int argc, char **argv)
   ADD ("/engine/stop ends calls in flight, then tells of the peers, then of itself", test_order_of_stop);
   ADD ("/engine/stop closes connections in the midst of their handshake", test_stop_in_handshake);
   ADD ("/engine/a node file with our key is an identity conflict, and a problem while it lasts", test_own_node_file);
+  ADD ("/engine/that node files have no folder is in discovery-status, and no longer than that", test_lost_folder);
   ADD ("/engine/mDNS packets that are not understood are counted", test_invalid_mdns);
   result = g_test_run ();
   g_spawn_sync (NULL, (char **) remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
