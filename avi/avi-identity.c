@@ -196,6 +196,21 @@ avi_identity_read_key (const char *file,
   return key;
 }
 
+/* A link that leads nowhere is there, and yet is not: its name is taken, and nothing can be read. */
+static void
+avi_identity_fail_open (const char *file,
+                        int         code,
+                        GError    **error)
+{
+  g_autofree char *target = code == ENOENT ? g_file_read_link (file, NULL) : NULL;
+
+  if (target != NULL)
+    g_set_error (error, AVI_ERROR, AVI_ERROR_NOT_FOUND,
+                 "The identity file “%s” is a symbolic link to “%s”, which does not exist", file, target);
+  else
+    avi_identity_fail_errno (file, "Cannot open", code, error);
+}
+
 static AviKeyPair *
 avi_identity_load_key (const char *file,
                        GError    **error)
@@ -206,7 +221,7 @@ avi_identity_load_key (const char *file,
 
   if (fd < 0)
     {
-      avi_identity_fail_errno (file, "Cannot open", errno, error);
+      avi_identity_fail_open (file, errno, error);
       return NULL;
     }
   key = avi_identity_read_key (file, fd, error);
@@ -265,7 +280,8 @@ avi_identity_write_file (const char *file,
  * readable by its owner only. Of several programs that do so at once all get the same identity.
  *
  * A file that is there is never overwritten, however damaged: fails as [func@Avi.Identity.load]
- * does, and with %AVI_ERROR_NOT_FOUND or %AVI_ERROR_FAILED where it cannot be written.
+ * does, and with %AVI_ERROR_NOT_FOUND or %AVI_ERROR_FAILED where it cannot be written. Nothing is
+ * written through a symbolic link that leads nowhere, which is %AVI_ERROR_NOT_FOUND.
  *
  * Returns: (transfer full): the identity
  *

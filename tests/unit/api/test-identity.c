@@ -162,6 +162,21 @@ test_no_folder (Fixture *self, gconstpointer data)
 }
 
 static void
+test_dangling_link (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint (symlink ("elsewhere", self->file), ==, 0);
+  assert_refused (self, AVI_ERROR_NOT_FOUND);
+  g_assert_null (avi_identity_load_or_create (self->file, &error));
+  g_assert_nonnull (strstr (error->message, "a symbolic link to “elsewhere”, which does not exist"));
+  g_clear_error (&error);
+  g_assert_false (avi_identity_save (identity, self->file, &error));
+  g_assert_nonnull (strstr (error->message, "a symbolic link to “elsewhere”, which does not exist"));
+}
+
+static void
 test_save (Fixture *self, gconstpointer data)
 {
   g_autoptr(AviIdentity) one = avi_identity_generate ();
@@ -308,6 +323,7 @@ main (int argc, char **argv)
   ADD ("/identity/a file that is open to others is refused by name", test_readable);
   ADD ("/identity/what is not a file is refused without waiting for it", test_not_a_file);
   ADD ("/identity/where there is no folder the error names the file", test_no_folder);
+  ADD ("/identity/a link to nothing is called one, and nothing is written through it", test_dangling_link);
   ADD ("/identity/save never overwrites another identity", test_save);
   ADD ("/identity/one who is killed while saving leaves nothing behind", test_killed);
   ADD ("/identity/of many who create a file at once all get the same identity", test_race);
