@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "avi-identity-private.h"
 #include "crypto/avi-crypto.h"
 #include "engine/avi-lock.h"
+#include "wire/avi-file.h"
 
 /**
  * AviIdentity:
@@ -169,29 +169,6 @@ avi_identity_check_file (const char *file,
   return TRUE;
 }
 
-/* Reads at most @size bytes; -1 and errno where that fails. */
-static gssize
-avi_identity_read_all (int     fd,
-                       guint8 *buffer,
-                       gsize   size)
-{
-  gsize len = 0;
-
-  while (len < size)
-    {
-      gssize n = read (fd, buffer + len, size - len);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return -1;
-      if (n == 0)
-        break;
-      len += n;
-    }
-  return len;
-}
-
 static AviKeyPair *
 avi_identity_read_key (const char *file,
                        int         fd,
@@ -203,7 +180,7 @@ avi_identity_read_key (const char *file,
 
   if (!avi_identity_check_file (file, fd, error))
     return NULL;
-  len = avi_identity_read_all (fd, buffer, sizeof buffer);
+  len = avi_file_read (fd, buffer, sizeof buffer);
   if (len < 0)
     {
       avi_identity_fail_errno (file, "Cannot read", errno, error);
@@ -219,6 +196,21 @@ avi_identity_read_key (const char *file,
   return key;
 }
 
+/* A link that leads nowhere is there, and yet is not: its name is taken, and nothing can be read. */
+static void
+avi_identity_fail_open (const char *file,
+                        int         code,
+                        GError    **error)
+{
+  g_autofree char *target = code == ENOENT ? g_file_read_link (file, NULL) : NULL;
+
+  if (target != NULL)
+    g_set_error (error, AVI_ERROR, AVI_ERROR_NOT_FOUND,
+                 "The identity file “%s” is a symbolic link to “%s”, which does not exist", file, target);
+  else
+    avi_identity_fail_errno (file, "Cannot open", code, error);
+}
+
 static AviKeyPair *
 avi_identity_load_key (const char *file,
                        GError    **error)
@@ -229,7 +221,7 @@ avi_identity_load_key (const char *file,
 
   if (fd < 0)
     {
-      avi_identity_fail_errno (file, "Cannot open", errno, error);
+      avi_identity_fail_open (file, errno, error);
       return NULL;
     }
   key = avi_identity_read_key (file, fd, error);
@@ -267,88 +259,16 @@ avi_identity_load (const char  *file,
 }
 
 static gboolean
-avi_identity_write_all (int     fd,
-                        GBytes *bytes)
-{
-  gsize len;
-  const guint8 *data = g_bytes_get_data (bytes, &len);
-
-  while (len > 0)
-    {
-      gssize n = write (fd, data, len);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return FALSE;
-      data += n;
-      len -= n;
-    }
-  return fsync (fd) == 0;
-}
-
-/* Gives a finished file its name, unless that is taken (EEXIST). Not every file system knows
- * RENAME_NOREPLACE, and not every one has hard links. */
-static gboolean
-avi_identity_rename_new (const char *from,
-                         const char *to)
-{
-  if (renameat2 (AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-    return TRUE;
-  if (errno != EINVAL && errno != ENOSYS)
-    return FALSE;
-  if (link (from, to) != 0)
-    return FALSE;
-  unlink (from);
-  return TRUE;
-}
-
-/* A rename lasts once its folder is on the disk. */
-static void
-avi_identity_sync_folder (const char *file)
-{
-  g_autofree char *folder = g_path_get_dirname (file);
-  int fd = open (folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-
-  if (fd < 0)
-    return;
-  fsync (fd);
-  close (fd);
-}
-
-static gboolean
 avi_identity_write_file (const char *file,
                          AviKeyPair *key,
                          GError    **error)
 {
-  g_autofree char *temporary = g_strconcat (file, ".XXXXXX", NULL);
   g_autoptr(GBytes) bytes = avi_key_pair_encode (key);
-  int fd = g_mkstemp_full (temporary, O_WRONLY | O_CLOEXEC, 0600);
-  gboolean written;
-  int code;
+  gboolean written = avi_file_create (file, avi_span_from_bytes (bytes));
+  int code = errno;
 
-  if (fd < 0)
-    return avi_identity_fail_errno (file, "Cannot create", errno, error);
-  written = avi_identity_write_all (fd, bytes);
-  code = errno;
   avi_wipe ((gpointer) g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (close (fd) != 0 && written)
-    {
-      written = FALSE;
-      code = errno;
-    }
-  if (written && !avi_identity_rename_new (temporary, file))
-    {
-      written = FALSE;
-      code = errno;
-    }
-  if (!written)
-    {
-      unlink (temporary);
-      return avi_identity_fail_errno (file, "Cannot write", code, error);
-    }
-  avi_identity_sync_folder (file);
-  return TRUE;
+  return written || avi_identity_fail_errno (file, "Cannot write", code, error);
 }
 
 /**
@@ -360,7 +280,8 @@ avi_identity_write_file (const char *file,
  * readable by its owner only. Of several programs that do so at once all get the same identity.
  *
  * A file that is there is never overwritten, however damaged: fails as [func@Avi.Identity.load]
- * does, and with %AVI_ERROR_NOT_FOUND or %AVI_ERROR_FAILED where it cannot be written.
+ * does, and with %AVI_ERROR_NOT_FOUND or %AVI_ERROR_FAILED where it cannot be written. Nothing is
+ * written through a symbolic link that leads nowhere, which is %AVI_ERROR_NOT_FOUND.
  *
  * Returns: (transfer full): the identity
  *

@@ -21,8 +21,9 @@
  *
  * NAME is followed by the end of the id in parentheses where another node has the same name.
  *
- * Lines on standard input are published, but for the commands /peers, /dial ADDRESS and /quit. Its
- * end ends nothing; SIGINT and SIGTERM do, and a second one does not wait for goodbyes.
+ * Lines on standard input are published, but for those that begin with a slash: the commands /peers,
+ * /dial ADDRESS and /quit. Of a line that begins with two slashes all but the first is published. The
+ * input's end ends nothing; SIGINT and SIGTERM do, and a second one does not wait for goodbyes.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -276,6 +277,27 @@ publish (Node *self, const char *line, gsize len)
     say ("error publish: %s", error->message);
 }
 
+/* What looks like a command and is none was hardly meant for everybody. */
+static void
+obey (Node *self, const char *command)
+{
+  const char *address = g_str_has_prefix (command, "/dial ") ? command + strlen ("/dial ") : "";
+
+  if (g_str_equal (command, "/quit"))
+    stop (self);
+  else if (g_str_equal (command, "/peers"))
+    list_peers (self);
+  else if (address[strspn (address, " ")] != '\0')
+    avi_device_dial_async (self->device, address, NULL, on_dialled, NULL);
+  else
+    {
+      g_autofree char *text = g_utf8_make_valid (command, -1);
+
+      say ("error command: what is “%s”? There are /peers, /dial ADDRESS and /quit; // begins a line with a slash",
+           text);
+    }
+}
+
 static void
 on_line (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -287,12 +309,10 @@ on_line (GObject *source, GAsyncResult *result, gpointer user_data)
   /* At its end, input is over; the node is not. */
   if (line == NULL)
     return;
-  if (g_str_equal (line, "/quit"))
-    stop (self);
-  else if (g_str_equal (line, "/peers"))
-    list_peers (self);
-  else if (g_str_has_prefix (line, "/dial "))
-    avi_device_dial_async (self->device, line + strlen ("/dial "), NULL, on_dialled, NULL);
+  if (g_str_has_prefix (line, "//"))
+    publish (self, line + 1, len - 1);
+  else if (line[0] == '/')
+    obey (self, line);
   else if (len > 0)
     publish (self, line, len);
   g_data_input_stream_read_line_async (self->input, G_PRIORITY_DEFAULT, NULL, on_line, self);

@@ -151,6 +151,20 @@ class Node {
         }
     }
 
+    // What looks like a command and is none was hardly meant for everybody.
+    obey(command) {
+        const address = command.startsWith('/dial ') ? command.slice('/dial '.length) : '';
+        if (command === '/quit')
+            this.stop();
+        else if (command === '/peers')
+            this.listPeers();
+        else if (address.trim() !== '')
+            this.dial(address);
+        else
+            say(`error command: what is “${command}”? There are /peers, /dial ADDRESS and /quit; ` +
+                '// begins a line with a slash');
+    }
+
     readLine() {
         this.input.read_line_async(GLib.PRIORITY_DEFAULT, null, (stream, result) => {
             const [line] = stream.read_line_finish(result);
@@ -158,12 +172,10 @@ class Node {
             if (line === null)
                 return;
             const text = UTF8.decode(line);
-            if (text === '/quit')
-                this.stop();
-            else if (text === '/peers')
-                this.listPeers();
-            else if (text.startsWith('/dial '))
-                this.dial(text.slice('/dial '.length));
+            if (text.startsWith('//'))
+                this.publish(line.slice(1));
+            else if (text.startsWith('/'))
+                this.obey(text);
             else if (line.length > 0)
                 this.publish(line);
             this.readLine();

@@ -134,6 +134,19 @@ class Node:
         except GLib.Error as error:
             say("error publish:", error.message)
 
+    def obey(self, command):
+        """What looks like a command and is none was hardly meant for everybody."""
+        word, _, address = command.partition(" ")
+        if command == "/quit":
+            self.stop()
+        elif command == "/peers":
+            self.list_peers()
+        elif word == "/dial" and address.strip():
+            self.dial(address)
+        else:
+            say(f"error command: what is “{command}”? There are /peers, /dial ADDRESS and /quit; "
+                "// begins a line with a slash")
+
     def read_line(self):
         self.input.read_line_async(GLib.PRIORITY_DEFAULT, None, self.on_line)
 
@@ -142,12 +155,10 @@ class Node:
         # At its end, input is over; the node is not.
         if line is None:
             return
-        if line == b"/quit":
-            self.stop()
-        elif line == b"/peers":
-            self.list_peers()
-        elif line.startswith(b"/dial "):
-            self.dial(line.removeprefix(b"/dial ").decode(errors="replace"))
+        if line.startswith(b"//"):
+            self.publish(line[1:])
+        elif line.startswith(b"/"):
+            self.obey(line.decode(errors="replace"))
         elif line:
             self.publish(line)
         self.read_line()

@@ -33,6 +33,7 @@ struct _AviDial
   GPtrArray    *lookups;   /* of AviLookup, under way */
   guint         n_looked_up;
   guint         n_left_out; /* addresses beyond MAX_ADDRESSES */
+  GString      *names;     /* that have led to addresses */
   GString      *errors;
   AviError      code;      /* of the last failure */
 };
@@ -116,6 +117,7 @@ avi_dial_new (AviEngine       *engine,
     avi_dial_add_waiting (self, g_ptr_array_index (addresses, i), -1);
   self->attempts = g_array_new (FALSE, FALSE, sizeof (Attempt));
   self->lookups = g_ptr_array_new ();
+  self->names = g_string_new (NULL);
   self->errors = g_string_new (NULL);
   self->code = AVI_ERROR_REFUSED;
   avi_core_count (engine->core, AVI_COUNT_DIALS, 1);
@@ -133,6 +135,7 @@ avi_dial_free (AviDial *self)
   g_hash_table_unref (self->known);
   g_ptr_array_unref (self->waiting);
   g_array_unref (self->attempts);
+  g_string_free (self->names, TRUE);
   g_string_free (self->errors, TRUE);
   g_free (self);
 }
@@ -220,10 +223,12 @@ avi_dial_give_up (AviDial *self)
     {
       g_autofree char *peer = avi_peer_id_to_string (&self->expected);
 
-      error = g_error_new (AVI_ERROR, (gint) self->code, "Cannot reach %s: %s", peer, self->errors->str);
+      error = g_error_new (AVI_ERROR, (gint) self->code, "Cannot reach %s%s%s: %s", peer,
+                           self->names->len > 0 ? " by " : "", self->names->str, self->errors->str);
     }
   else
-    error = g_error_new (AVI_ERROR, (gint) self->code, "Cannot connect: %s", self->errors->str);
+    error = g_error_new (AVI_ERROR, (gint) self->code, "Cannot connect%s%s: %s", self->names->len > 0 ? " to " : "",
+                         self->names->str, self->errors->str);
   self->done (self->user_data, self, NULL, error);
   avi_dial_free (self);
 }
@@ -278,6 +283,16 @@ avi_dial_take_found (AviDial      *self,
   return TRUE;
 }
 
+/* The errors name the addresses that were tried, of which whoever gave the name may know nothing. */
+static void
+avi_dial_add_name (AviDial            *self,
+                   const AviMultiaddr *name)
+{
+  g_autofree char *text = avi_multiaddr_to_string (name);
+
+  g_string_append_printf (self->names, "%s%s", self->names->len > 0 ? ", " : "", text);
+}
+
 static void
 avi_dial_looked_up (gpointer      user_data,
                     AviLookup    *lookup,
@@ -306,6 +321,8 @@ avi_dial_looked_up (gpointer      user_data,
                                                  : "its TXT records hold no address over TCP");
   else if (!any_new)
     avi_dial_add_failure (self, name, AVI_ERROR_NOT_FOUND, "it leads to nothing that was not known already");
+  else
+    avi_dial_add_name (self, name);
   avi_dial_soon (self, 0);
 }
 

@@ -125,6 +125,20 @@ avi_engine_update_status (AviEngine *self)
   avi_core_set_status (self->core, text);
 }
 
+/* @error: NULL: local discovery works. */
+static void
+avi_engine_set_local_problem (AviEngine    *self,
+                              const GError *error)
+{
+  if (error != NULL)
+    avi_engine_log (self, NULL, NULL, "local discovery: %s", error->message);
+  if (g_error_matches (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
+    avi_swarm_tell_own_conflict (self->swarm, "this machine");
+  g_free (self->local_problem);
+  self->local_problem = error != NULL ? g_strdup (error->message) : NULL;
+  avi_engine_update_status (self);
+}
+
 static void
 avi_engine_publish_local (AviEngine *self,
                           GPtrArray *addresses)
@@ -137,13 +151,8 @@ avi_engine_publish_local (AviEngine *self,
   for (guint i = 0; i < addresses->len; i++)
     if (avi_multiaddr_is_loopback (g_ptr_array_index (addresses, i)))
       g_ptr_array_add (loopback, g_ptr_array_index (addresses, i));
-  if (!avi_local_publish (self->local, self->settings->name, self->boot_id, loopback, &error))
-    avi_engine_log (self, NULL, NULL, "local discovery: %s", error->message);
-  if (g_error_matches (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
-    avi_swarm_tell_own_conflict (self->swarm, "this machine");
-  g_free (self->local_problem);
-  self->local_problem = error != NULL ? g_strdup (error->message) : NULL;
-  avi_engine_update_status (self);
+  avi_local_publish (self->local, self->settings->name, self->boot_id, loopback, &error);
+  avi_engine_set_local_problem (self, error);
 }
 
 void
@@ -228,6 +237,13 @@ avi_engine_local_gone (gpointer         user_data,
 }
 
 static void
+avi_engine_local_trouble (gpointer      user_data,
+                          const GError *error)
+{
+  avi_engine_set_local_problem (user_data, error);
+}
+
+static void
 avi_engine_scan_local (AviTimer *timer,
                        gint64    now)
 {
@@ -261,12 +277,10 @@ avi_engine_start_discovery (AviEngine *self)
   avi_lan_set_listeners (self->lan, listeners);
   if (self->settings->local)
     {
-      self->local = avi_local_new (NULL, &self->self_id, avi_engine_local_found, avi_engine_local_gone, self, &error);
+      self->local = avi_local_new (NULL, &self->self_id, avi_engine_local_found, avi_engine_local_gone,
+                                   avi_engine_local_trouble, self, &error);
       if (self->local == NULL)
-        {
-          avi_engine_log (self, NULL, NULL, "local discovery: %s", error->message);
-          self->local_problem = g_strdup (error->message);
-        }
+        avi_engine_set_local_problem (self, error);
     }
   avi_engine_update_status (self);
   avi_engine_update_addresses (self);
@@ -344,12 +358,15 @@ avi_engine_start_listening (AviEngine *self,
 
   if (port != 0)
     {
-      g_autoptr(GError) taken = NULL;
+      g_autoptr(GError) refused = NULL;
 
-      if (avi_engine_listen (self, port, &taken))
+      if (avi_engine_listen (self, port, &refused))
         return TRUE;
-      avi_engine_log (self, NULL, NULL, "not the port of last time: %s", taken->message);
+      avi_engine_log (self, NULL, NULL, "not the port of last time: %s", refused->message);
       g_ptr_array_set_size (self->listeners, 0);
+      /* Whoever has the port now may be gone next time, and others were given an address with it. */
+      if (g_error_matches (refused, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS))
+        keeps_port = FALSE;
     }
   if (!avi_engine_listen (self, 0, error))
     return FALSE;

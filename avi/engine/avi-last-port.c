@@ -3,7 +3,11 @@
 
 #include "avi-last-port.h"
 
+#include <errno.h>
+
 #include <glib/gstdio.h>
+
+#include "wire/avi-file.h"
 
 #define GROUP "listen"
 #define KEY   "port"
@@ -38,11 +42,9 @@ avi_last_port_save (const AviPeerId *peer,
   g_autofree char *folder = g_path_get_dirname (path);
   g_autoptr(GKeyFile) file = g_key_file_new ();
   g_autofree char *text = NULL;
-  g_autoptr(GError) error = NULL;
 
   g_key_file_set_integer (file, GROUP, KEY, port);
   text = g_key_file_to_data (file, NULL, NULL);
-  if (g_mkdir_with_parents (folder, 0700) < 0
-      || !g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
-    g_debug ("The port is not kept in %s: %s", path, error != NULL ? error->message : g_strerror (errno));
+  if (g_mkdir_with_parents (folder, 0700) < 0 || !avi_file_replace (path, AVI_SPAN_STRING (text)))
+    g_debug ("The port is not kept in %s: %s", path, g_strerror (errno));
 }

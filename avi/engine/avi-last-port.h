@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The port that a node with a saved identity listened on last, so that an address given away once
- * goes on working: `avi/<peer id>.state` in the user's state directory. A convenience: it never
- * fails loudly.
+ * The port that a node with a saved identity listens on, so that an address given away once goes on
+ * working: `avi/<peer id>.state` in the user's state directory. One that it had only because this
+ * was taken is not saved. A convenience: it never fails loudly.
  */
 #pragma once
 

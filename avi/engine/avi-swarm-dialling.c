@@ -218,6 +218,24 @@ avi_swarm_refuse (AviSwarm   *self,
                    g_error_new (AVI_ERROR, (gint) code, "Cannot dial %s: %s", quoted, why));
 }
 
+static void avi_swarm_dial_anybody (AviSwarm *self, AviMultiaddr *address, AviCall *call);
+
+/* Our own peer id, at @address, or NULL. What answers elsewhere than here has our key: the handshake
+ * sees it, and tells. */
+static void
+avi_swarm_dial_own_id (AviSwarm     *self,
+                       AviMultiaddr *address,
+                       const char   *target,
+                       AviCall      *call)
+{
+  g_autoptr(GPtrArray) own = avi_engine_get_addresses (self->engine);
+
+  if (address == NULL || g_ptr_array_find_with_equal_func (own, address, avi_multiaddr_equal, NULL))
+    avi_swarm_refuse (self, call, AVI_ERROR_INVALID_ARGUMENT, target, "that is this device itself");
+  else
+    avi_swarm_dial_anybody (self, address, call);
+}
+
 static void
 avi_swarm_dial_peer (AviSwarm        *self,
                      const AviPeerId *peer,
@@ -230,7 +248,7 @@ avi_swarm_dial_peer (AviSwarm        *self,
 
   if (avi_peer_id_equal (peer, &self->engine->self_id))
     {
-      avi_swarm_refuse (self, call, AVI_ERROR_INVALID_ARGUMENT, target, "that is this device itself");
+      avi_swarm_dial_own_id (self, address, target, call);
       return;
     }
   if (is_new && address == NULL)
@@ -325,6 +343,12 @@ avi_swarm_dial (AviSwarm   *self,
   g_autoptr(GError) error = NULL;
   AviPeerId peer;
 
+  if (target[0] == '\0')
+    {
+      avi_swarm_refuse (self, call, AVI_ERROR_INVALID_ARGUMENT, target,
+                        "the target is empty; it is an address or a peer id");
+      return;
+    }
   if (target[0] != '/')
     {
       if (avi_peer_id_parse (target, &peer, &error))

@@ -111,6 +111,29 @@ def say_until_heard(node, others, message, text):
         other.expect(message)
 
 
+@test("simple-node: what looks like a command and is none goes to nobody; two slashes say one")
+def _():
+    with Programs() as programs:
+        commands = list(languages("simple-node").values())
+        listener = programs.node(commands[0], "--name", "listener")
+        started(listener)
+        for language, command in languages("simple-node").items():
+            node = programs.node(command, "--name", language)
+            node.expect(lambda line: line.startswith("peer-connected"))
+            # What was said before would have been heard before.
+            for line in ("/quti", "/dial", "/dial  ", "/", "/peers all", "/dialler x"):
+                node.tell(line)
+                node.expect(f"error command: what is “{line}”? There are /peers, /dial ADDRESS and /quit; "
+                            "// begins a line with a slash")
+            say_until_heard(node, [listener], f"message chat {language}: /quit", "//quit")
+            heard = {line for line in listener.lines if line.startswith("message ")}
+            assert heard == {f"message chat {language}: /quit"}, heard
+            node.tell("/quit")
+            assert node.wait() == 0, node.lines
+            listener.expect(lambda line: line.startswith("peer-disconnected"))
+            listener.lines.clear()
+
+
 @test("simple-node: the end of its input is not its own; a signal stops it well")
 def _():
     for command in languages("simple-node").values():

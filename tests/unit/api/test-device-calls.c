@@ -97,6 +97,8 @@ test_dial_lists_causes (void)
 
   g_assert_null (avi_device_dial (device, address, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  /* What was asked for is named, too. */
+  g_assert_nonnull (strstr (error->message, address));
   for (GList *l = found; l != NULL; l = l->next)
     {
       g_autofree char *text = g_inet_address_to_string (l->data);
@@ -120,6 +122,7 @@ test_dial_nonsense (void)
   g_autoptr(AviDevice) device = start_device ("kitchen");
   g_autoptr(AviIdentity) unknown = avi_identity_generate ();
   g_autofree char *own = avi_device_dup_peer_id (device);
+  g_autofree char *address = first_address (device);
   g_autoptr(GError) error = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
@@ -131,9 +134,44 @@ test_dial_nonsense (void)
   g_assert_null (avi_device_dial (device, avi_identity_get_peer_id (unknown), NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  /* Oneself is no peer. */
+  /* Oneself is no peer, by whatever name. */
   g_assert_null (avi_device_dial (device, own, NULL, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+  g_assert_nonnull (strstr (error->message, "this device itself"));
+  g_clear_error (&error);
+  g_assert_null (avi_device_dial (device, address, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+  g_assert_nonnull (strstr (error->message, "this device itself"));
+  g_clear_error (&error);
+  g_assert_null (avi_device_dial (device, "", NULL, &error));
+  g_assert_nonnull (strstr (error->message, "the target is empty"));
+}
+
+/* Two devices were given one identity: that is what is in the way, rather than dialling oneself. */
+static void
+test_dial_own_key (void)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(AviDevice) device = new_device ("original");
+  g_autoptr(AviDevice) copy = new_device ("copy");
+  g_autofree char *address = NULL;
+  g_autofree char *nobody = NULL;
+  g_autoptr(GError) error = NULL;
+
+  avi_device_set_identity (device, identity);
+  avi_device_set_identity (copy, identity);
+  g_assert_true (avi_device_start (device, NULL, NULL));
+  g_assert_true (avi_device_start (copy, NULL, NULL));
+  address = first_address (copy);
+  g_assert_null (avi_device_dial (device, address, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_SECURITY);
+  g_assert_nonnull (strstr (error->message, "another node has this node's key"));
+  g_clear_error (&error);
+
+  /* Where nobody is nobody has it. */
+  nobody = g_strdup_printf ("/ip4/127.0.0.1/tcp/%u/p2p/%s", closed_port (), avi_identity_get_peer_id (identity));
+  g_assert_null (avi_device_dial (device, nobody, NULL, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
 }
 
 static void
@@ -272,6 +310,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device-calls/dial lists every address with its cause", test_dial_lists_causes);
   g_test_add_func ("/device-calls/dial refuses nonsense, strangers and oneself", test_dial_nonsense);
   g_test_add_func ("/device-calls/dial refuses a peer that is another one than asked for", test_dial_other);
+  g_test_add_func ("/device-calls/dial of a node with the device's own key says so", test_dial_own_key);
   g_test_add_func ("/device-calls/calls of a device that does not run say so", test_not_running);
   g_test_add_func ("/device-calls/but its statistics can be read", test_statistics);
   g_test_add_func ("/device-calls/stop ends calls in flight before it completes", test_stop_ends_calls);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib/gstdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fixture.h"
 
@@ -159,6 +162,21 @@ test_no_folder (Fixture *self, gconstpointer data)
 }
 
 static void
+test_dangling_link (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint (symlink ("elsewhere", self->file), ==, 0);
+  assert_refused (self, AVI_ERROR_NOT_FOUND);
+  g_assert_null (avi_identity_load_or_create (self->file, &error));
+  g_assert_nonnull (strstr (error->message, "a symbolic link to “elsewhere”, which does not exist"));
+  g_clear_error (&error);
+  g_assert_false (avi_identity_save (identity, self->file, &error));
+  g_assert_nonnull (strstr (error->message, "a symbolic link to “elsewhere”, which does not exist"));
+}
+
+static void
 test_save (Fixture *self, gconstpointer data)
 {
   g_autoptr(AviIdentity) one = avi_identity_generate ();
@@ -178,6 +196,31 @@ test_save (Fixture *self, gconstpointer data)
 
   loaded = avi_identity_load (self->file, NULL);
   g_assert_cmpstr (avi_identity_get_peer_id (loaded), ==, avi_identity_get_peer_id (one));
+}
+
+/* The kernel kills who writes beyond the limit: in the midst of the key. */
+static void
+test_killed (Fixture *self, gconstpointer data)
+{
+  g_autoptr(AviIdentity) identity = avi_identity_generate ();
+  g_autoptr(AviIdentity) after = NULL;
+  int status;
+  pid_t child = fork ();
+
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      setrlimit (RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+      setrlimit (RLIMIT_FSIZE, &(struct rlimit){ 20, 20 });
+      avi_identity_save (identity, self->file, NULL);
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFSIGNALED (status));
+  /* That nothing else is left says the end of the test. */
+  g_assert_false (g_file_test (self->file, G_FILE_TEST_EXISTS));
+  after = avi_identity_load_or_create (self->file, NULL);
+  g_assert_nonnull (after);
 }
 
 static gpointer
@@ -280,7 +323,9 @@ main (int argc, char **argv)
   ADD ("/identity/a file that is open to others is refused by name", test_readable);
   ADD ("/identity/what is not a file is refused without waiting for it", test_not_a_file);
   ADD ("/identity/where there is no folder the error names the file", test_no_folder);
+  ADD ("/identity/a link to nothing is called one, and nothing is written through it", test_dangling_link);
   ADD ("/identity/save never overwrites another identity", test_save);
+  ADD ("/identity/one who is killed while saving leaves nothing behind", test_killed);
   ADD ("/identity/of many who create a file at once all get the same identity", test_race);
   g_test_add_func ("/identity/a seed gives the signatures of RFC 8032", test_seed);
   g_test_add_func ("/identity/verify takes the right signature only", test_verify);

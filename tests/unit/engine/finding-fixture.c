@@ -49,6 +49,11 @@ ignore_gone (gpointer data, const AviPeerId *peer)
 {
 }
 
+static void
+ignore_trouble (gpointer data, const GError *error)
+{
+}
+
 void
 finding_fixture_publish_all (FindingFixture *self, const char *const *addresses)
 {
@@ -56,7 +61,8 @@ finding_fixture_publish_all (FindingFixture *self, const char *const *addresses)
   guint8 boot_id[AVI_LOCAL_BOOT_ID_LEN] = { 1 };
 
   if (self->local == NULL)
-    self->local = avi_local_new (NULL, avi_key_pair_get_peer_id (self->other), ignore_found, ignore_gone, NULL, NULL);
+    self->local = avi_local_new (NULL, avi_key_pair_get_peer_id (self->other), ignore_found, ignore_gone,
+                                 ignore_trouble, NULL, NULL);
   g_assert_nonnull (self->local);
   for (guint i = 0; addresses[i] != NULL; i++)
     g_ptr_array_add (parsed, avi_multiaddr_parse (addresses[i], NULL));

@@ -6,9 +6,11 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -161,6 +163,44 @@ test_port_is_kept (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (first, !=, third);
 }
 
+/* What is held once is not lost: neither to another program, nor to a node that was started twice. */
+static void
+test_port_is_taken (Fixture *fixture, gconstpointer data)
+{
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = g_htonl (INADDR_LOOPBACK) };
+  int program = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int one = 1;
+  guint16 port;
+  CoreFixture twin;
+
+  fixture->under_test.settings.identity_file = "some-file";
+  core_fixture_start (&fixture->under_test);
+  port = core_fixture_get_port (&fixture->under_test);
+
+  core_fixture_init (&twin);
+  avi_key_pair_unref (twin.identity);
+  twin.identity = avi_key_pair_ref (fixture->under_test.identity);
+  twin.settings.identity = twin.identity;
+  twin.settings.identity_file = "some-file";
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), !=, port);
+  core_fixture_stop (&twin);
+  core_fixture_stop (&fixture->under_test);
+
+  setsockopt (program, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  at.sin_port = g_htons (port);
+  g_assert_cmpint (bind (program, (struct sockaddr *) &at, sizeof at), ==, 0);
+  g_assert_cmpint (listen (program, 1), ==, 0);
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), !=, port);
+  core_fixture_stop (&twin);
+  close (program);
+
+  core_fixture_start (&twin);
+  g_assert_cmpuint (core_fixture_get_port (&twin), ==, port);
+  core_fixture_clear (&twin);
+}
+
 /* --- stop --- */
 
 /* Calls in flight end first, then the peers go, then the device has stopped. */
@@ -219,6 +259,11 @@ ignore_gone (gpointer data, const AviPeerId *peer)
 {
 }
 
+static void
+ignore_trouble (gpointer data, const GError *error)
+{
+}
+
 /* As a change of the network would. */
 static void
 let_it_publish_again (Fixture *fixture)
@@ -233,7 +278,7 @@ static void
 test_own_node_file (Fixture *fixture, gconstpointer data)
 {
   const AviPeerId *id = avi_key_pair_get_peer_id (fixture->under_test.identity);
-  AviLocal *rival = avi_local_new (NULL, id, ignore_found, ignore_gone, NULL, NULL);
+  AviLocal *rival = avi_local_new (NULL, id, ignore_found, ignore_gone, ignore_trouble, NULL, NULL);
   g_autoptr(GPtrArray) nowhere = g_ptr_array_new ();
   guint8 boot_id[AVI_LOCAL_BOOT_ID_LEN] = { 1 };
   g_autofree char *id_text = avi_peer_id_to_string (id);
@@ -257,6 +302,31 @@ test_own_node_file (Fixture *fixture, gconstpointer data)
   let_it_publish_again (fixture);
   status = avi_core_dup_status (fixture->under_test.core);
   g_assert_cmpstr (status, ==, "mDNS is switched off");
+}
+
+/* The folder of the node files goes while the engine runs, and cannot be made anew for a while. */
+static void
+test_lost_folder (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (g_get_user_runtime_dir (), "avi", NULL);
+  g_autofree char *blocker = g_build_filename (g_get_user_runtime_dir (), "blocker", NULL);
+  g_autofree char *id = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->under_test.identity));
+  g_autofree char *file = g_strdup_printf ("%s/%s.node", folder, id);
+
+  fixture->under_test.settings.local = TRUE;
+  core_fixture_start (&fixture->under_test);
+  g_assert_true (g_file_set_contents (blocker, "", 0, NULL));
+  /* At once, for the engine would be faster. */
+  g_assert_cmpint (renameat2 (AT_FDCWD, blocker, AT_FDCWD, folder, RENAME_EXCHANGE), ==, 0);
+  avi_core_discover (fixture->under_test.core);
+  fixture->wanted = "/avi: is not a directory";
+  puppets_run (fixture->puppets, has_wanted_status, fixture);
+
+  g_assert_cmpint (g_unlink (folder), ==, 0);
+  avi_core_discover (fixture->under_test.core);
+  core_fixture_settle (&fixture->under_test);
+  g_assert_false (has_wanted_status (fixture));
+  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
 }
 
 static gboolean
@@ -332,9 +402,11 @@ main (int argc, char **argv)
   /* First of all, for GLib keeps descriptors for later. */
   ADD ("/engine/a start with too few descriptors says so, however few", test_few_descriptors);
   ADD ("/engine/a saved identity listens on the port it had last", test_port_is_kept);
+  ADD ("/engine/a port that is taken for once is not forgotten", test_port_is_taken);
   ADD ("/engine/stop ends calls in flight, then tells of the peers, then of itself", test_order_of_stop);
   ADD ("/engine/stop closes connections in the midst of their handshake", test_stop_in_handshake);
   ADD ("/engine/a node file with our key is an identity conflict, and a problem while it lasts", test_own_node_file);
+  ADD ("/engine/that node files have no folder is in discovery-status, and no longer than that", test_lost_folder);
   ADD ("/engine/mDNS packets that are not understood are counted", test_invalid_mdns);
   result = g_test_run ();
   g_spawn_sync (NULL, (char **) remove, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
