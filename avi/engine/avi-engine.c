@@ -389,9 +389,8 @@ avi_engine_begin_stop (AviEngine *self)
   self->stopping = TRUE;
   self->stop_deadline = now + STOP_FLUSH;
   avi_swarm_stop_dialling (self->swarm);
+  /* What was published just before goes to the streams when this round ends, and then the goodbye. */
   avi_pubsub_stop (self->pubsub);
-  /* Messages published just before the stop are still in the router. */
-  avi_pubsub_pump (self->pubsub);
   avi_lan_goodbye (self->lan);
   g_clear_pointer (&self->local, avi_local_free);
   avi_swarm_say_goodbye (self->swarm);
