@@ -249,8 +249,8 @@ avi_lan_avahi_changed (gpointer    user_data,
 /* --- the network --- */
 
 static gboolean
-has_family (const AviInterface *interface,
-            int                 family)
+avi_lan_has_family (const AviInterface *interface,
+                    int                 family)
 {
   for (guint i = 0; i < interface->addresses->len; i++)
     {
@@ -314,12 +314,12 @@ avi_lan_take_link (AviLan             *self,
     }
   memcpy (link->name, interface->name, sizeof link->name);
   for (guint i = 0; i < G_N_ELEMENTS (families); i++)
-    link->wanted[i] = has_family (interface, families[i]);
+    link->wanted[i] = avi_lan_has_family (interface, families[i]);
   return link;
 }
 
 static guint16
-get_port (GPtrArray *addresses)
+avi_lan_get_port (GPtrArray *addresses)
 {
   struct sockaddr_storage address;
   socklen_t len;
@@ -340,7 +340,7 @@ avi_lan_update_link (AviLan             *self,
   avi_lan_open_link (self, link);
   avi_mdns_set_interface (self->mdns, link->ifindex, link->sockets[0] != NULL, link->sockets[1] != NULL, addresses,
                           avi_loop_now (self->loop));
-  avi_avahi_set_interface (self->avahi, link->ifindex, addresses, get_port (addresses));
+  avi_avahi_set_interface (self->avahi, link->ifindex, addresses, avi_lan_get_port (addresses));
 }
 
 static void
