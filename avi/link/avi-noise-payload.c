@@ -115,10 +115,8 @@ avi_noise_payload_check_peer (const AviPeerId *peer, const AviPeerId *expected, 
 }
 
 static gboolean
-avi_noise_payload_check_signature (AviPublicKey *key,
-                                   const guint8  remote_static[AVI_X25519_LEN],
-                                   AviSpan       signature,
-                                   GError      **error)
+avi_noise_payload_check_signature (AviPublicKey *key, const guint8 remote_static[AVI_X25519_LEN], AviSpan signature,
+                                   GError **error)
 {
   g_autofree char *peer = NULL;
   Signed to_check;
@@ -159,13 +157,8 @@ avi_noise_payload_choose_muxer (const Avi__Wire__NoiseExtensions *theirs, const 
 }
 
 AviPublicKey *
-avi_noise_payload_check (AviSpan            payload,
-                         const guint8       remote_static[AVI_X25519_LEN],
-                         const AviPeerId   *expected,
-                         const char *const *muxers,
-                         gboolean           initiator,
-                         const char       **muxer,
-                         GError           **error)
+avi_noise_payload_check (AviSpan payload, const guint8 remote_static[AVI_X25519_LEN], const AviPeerId *expected,
+                         const char *const *muxers, gboolean initiator, const char **muxer, GError **error)
 {
   g_autoptr(AviArena) arena = avi_arena_new (ARENA_BUDGET);
   g_autoptr(AviPublicKey) key = NULL;
