@@ -53,7 +53,11 @@ avi_message_get_type (void)
 }
 
 AviMessage *
-avi_message_new (const char *topic, const char *from, guint64 seqno, GBytes *data, gint64 received_at)
+avi_message_new (const char *topic,
+                 const char *from,
+                 guint64     seqno,
+                 GBytes     *data,
+                 gint64      received_at)
 {
   gsize topic_size = strlen (topic) + 1;
   gsize from_size = from != NULL ? strlen (from) + 1 : 0;
@@ -224,7 +228,8 @@ avi_message_get_text (AviMessage *self)
 
 /* Puts the topic in front of what is wrong with a message on it. */
 static void
-avi_message_prefix_error (AviMessage *self, GError **error)
+avi_message_prefix_error (AviMessage *self,
+                          GError    **error)
 {
   g_autofree char *topic = avi_text_quote (AVI_SPAN_STRING (self->topic));
 
@@ -251,7 +256,8 @@ avi_message_prefix_error (AviMessage *self, GError **error)
  * Since: 1.0
  */
 JsonNode *
-avi_message_get_json (AviMessage *self, GError **error)
+avi_message_get_json (AviMessage *self,
+                      GError    **error)
 {
   AviSpan text;
   g_autoptr(JsonParser) parser = NULL;

@@ -66,7 +66,8 @@ struct _AviAvahiBrowser
 
 /* As the daemon escapes labels: dots and backslashes by a backslash, else by three decimals. */
 static void
-avi_avahi_append_label (GString *name, AviSpan label)
+avi_avahi_append_label (GString *name,
+                        AviSpan  label)
 {
   for (gsize i = 0; i < label.len; i++)
     {
@@ -107,7 +108,9 @@ avi_avahi_parse_name (AviSpan data)
 }
 
 GPtrArray *
-avi_avahi_parse_texts (AviSpan data, guint ifindex, AviPeerId *peer)
+avi_avahi_parse_texts (AviSpan    data,
+                       guint      ifindex,
+                       AviPeerId *peer)
 {
   g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
   gsize offset = 0;
@@ -132,7 +135,8 @@ avi_avahi_parse_texts (AviSpan data, guint ifindex, AviPeerId *peer)
 /* --- Addresses --- */
 
 static gboolean
-avi_avahi_addresses_equal (GPtrArray *a, GPtrArray *b)
+avi_avahi_addresses_equal (GPtrArray *a,
+                           GPtrArray *b)
 {
   if (a->len != b->len)
     return FALSE;
@@ -145,7 +149,8 @@ avi_avahi_addresses_equal (GPtrArray *a, GPtrArray *b)
 }
 
 static void
-avi_avahi_addresses_add (GPtrArray *sum, GPtrArray *addresses)
+avi_avahi_addresses_add (GPtrArray *sum,
+                         GPtrArray *addresses)
 {
   for (guint i = 0; i < addresses->len && sum->len < AVI_AVAHI_MAX_ADDRESSES; i++)
     {
@@ -155,7 +160,9 @@ avi_avahi_addresses_add (GPtrArray *sum, GPtrArray *addresses)
 }
 
 static GPtrArray *
-avi_avahi_browser_sum (AviAvahiBrowser *self, const AviPeerId *peer, guint ifindex)
+avi_avahi_browser_sum (AviAvahiBrowser *self,
+                       const AviPeerId *peer,
+                       guint            ifindex)
 {
   GPtrArray *sum = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
   GHashTableIter iter;
@@ -184,7 +191,8 @@ avi_avahi_told_hash (gconstpointer data)
 }
 
 static gboolean
-avi_avahi_told_equal (gconstpointer a, gconstpointer b)
+avi_avahi_told_equal (gconstpointer a,
+                      gconstpointer b)
 {
   const AviAvahiTold *one = a, *other = b;
 
@@ -200,7 +208,9 @@ avi_avahi_told_free (AviAvahiTold *told)
 
 /* The records of @peer on @ifindex have changed: tells what follows from that, if anything does. */
 static void
-avi_avahi_browser_tell (AviAvahiBrowser *self, const AviPeerId *peer, guint ifindex)
+avi_avahi_browser_tell (AviAvahiBrowser *self,
+                        const AviPeerId *peer,
+                        guint            ifindex)
 {
   g_autoptr(GPtrArray) sum = avi_avahi_browser_sum (self, peer, ifindex);
   AviAvahiTold key = { .peer = *peer, .ifindex = ifindex };
@@ -234,7 +244,8 @@ avi_avahi_record_free (AviAvahiRecord *record)
 }
 
 static void
-avi_avahi_instance_add (AviAvahiInstance *self, const AviAvahiRecord *record)
+avi_avahi_instance_add (AviAvahiInstance     *self,
+                        const AviAvahiRecord *record)
 {
   if (self->browser->n_records >= AVI_AVAHI_MAX_RECORDS)
     {
@@ -250,7 +261,8 @@ avi_avahi_instance_add (AviAvahiInstance *self, const AviAvahiRecord *record)
 }
 
 static void
-avi_avahi_instance_remove (AviAvahiInstance *self, const AviAvahiRecord *record)
+avi_avahi_instance_remove (AviAvahiInstance     *self,
+                           const AviAvahiRecord *record)
 {
   for (guint i = 0; i < self->records->len; i++)
     {
@@ -269,7 +281,10 @@ avi_avahi_instance_remove (AviAvahiInstance *self, const AviAvahiRecord *record)
 
 /* Its data as a span, good as long as @parameters, of a signal ItemNew or ItemRemove. */
 static gboolean
-avi_avahi_parse_item (GVariant *parameters, gint32 *ifindex, gint32 *protocol, AviSpan *data)
+avi_avahi_parse_item (GVariant *parameters,
+                      gint32   *ifindex,
+                      gint32   *protocol,
+                      AviSpan  *data)
 {
   if (!g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(iisqqayu)")))
     return FALSE;
@@ -283,7 +298,9 @@ avi_avahi_parse_item (GVariant *parameters, gint32 *ifindex, gint32 *protocol, A
 }
 
 static void
-avi_avahi_instance_on_signal (gpointer user_data, const char *member, GVariant *parameters)
+avi_avahi_instance_on_signal (gpointer    user_data,
+                              const char *member,
+                              GVariant   *parameters)
 {
   AviAvahiInstance *self = user_data;
   AviAvahiBrowser *browser = self->browser;
@@ -311,7 +328,8 @@ avi_avahi_instance_on_signal (gpointer user_data, const char *member, GVariant *
 
 /* A name that the daemon does not take. The others are not touched by that. */
 static void
-avi_avahi_instance_on_failed (gpointer user_data, const GError *error)
+avi_avahi_instance_on_failed (gpointer      user_data,
+                              const GError *error)
 {
   AviAvahiInstance *self = user_data;
 
@@ -352,7 +370,8 @@ avi_avahi_instance_free (AviAvahiInstance *self)
 
 /* Already stolen from the table: its records count no more. */
 static void
-avi_avahi_browser_drop (AviAvahiBrowser *self, AviAvahiInstance *instance)
+avi_avahi_browser_drop (AviAvahiBrowser  *self,
+                        AviAvahiInstance *instance)
 {
   for (guint i = 0; i < instance->records->len; i++)
     {
@@ -364,7 +383,8 @@ avi_avahi_browser_drop (AviAvahiBrowser *self, AviAvahiInstance *instance)
 }
 
 static void
-avi_avahi_browser_set_over_limit (AviAvahiBrowser *self, gboolean over_limit)
+avi_avahi_browser_set_over_limit (AviAvahiBrowser *self,
+                                  gboolean         over_limit)
 {
   g_autoptr(GError) error = NULL;
 
@@ -378,7 +398,8 @@ avi_avahi_browser_set_over_limit (AviAvahiBrowser *self, gboolean over_limit)
 }
 
 static void
-avi_avahi_browser_add_pointer (AviAvahiBrowser *self, const char *name)
+avi_avahi_browser_add_pointer (AviAvahiBrowser *self,
+                               const char      *name)
 {
   AviAvahiInstance *instance = g_hash_table_lookup (self->instances, name);
 
@@ -401,7 +422,8 @@ avi_avahi_browser_add_pointer (AviAvahiBrowser *self, const char *name)
 }
 
 static void
-avi_avahi_browser_remove_pointer (AviAvahiBrowser *self, const char *name)
+avi_avahi_browser_remove_pointer (AviAvahiBrowser *self,
+                                  const char      *name)
 {
   AviAvahiInstance *instance = g_hash_table_lookup (self->instances, name);
 
@@ -430,7 +452,8 @@ avi_avahi_browser_clear (AviAvahiBrowser *self)
 }
 
 static void
-avi_avahi_browser_on_failed (gpointer user_data, const GError *error)
+avi_avahi_browser_on_failed (gpointer      user_data,
+                             const GError *error)
 {
   AviAvahiBrowser *self = user_data;
 
@@ -439,7 +462,9 @@ avi_avahi_browser_on_failed (gpointer user_data, const GError *error)
 }
 
 static void
-avi_avahi_browser_on_signal (gpointer user_data, const char *member, GVariant *parameters)
+avi_avahi_browser_on_signal (gpointer    user_data,
+                             const char *member,
+                             GVariant   *parameters)
 {
   AviAvahiBrowser *self = user_data;
   gboolean is_new = g_str_equal (member, "ItemNew");
@@ -497,7 +522,8 @@ avi_avahi_browser_new (const AviPeerId *self_id,
 }
 
 void
-avi_avahi_browser_attach (AviAvahiBrowser *self, AviAvahiBus *bus)
+avi_avahi_browser_attach (AviAvahiBrowser *self,
+                          AviAvahiBus     *bus)
 {
   self->bus = bus;
   if (bus == NULL)

@@ -91,7 +91,10 @@ avi_avahi_object_unref (AviAvahiObject *self)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviAvahiObject, avi_avahi_object_unref)
 
 static AviAvahiCall *
-avi_avahi_call_new (AviAvahiObject *object, const char *method, GVariant *arguments, GAsyncReadyCallback callback)
+avi_avahi_call_new (AviAvahiObject     *object,
+                    const char         *method,
+                    GVariant           *arguments,
+                    GAsyncReadyCallback callback)
 {
   AviAvahiCall *self = g_new0 (AviAvahiCall, 1);
 
@@ -136,7 +139,8 @@ avi_avahi_bus_call (AviAvahiBus        *self,
 /* --- The server --- */
 
 static void
-avi_avahi_bus_set_state (AviAvahiBus *self, AviAvahiServerState state)
+avi_avahi_bus_set_state (AviAvahiBus        *self,
+                         AviAvahiServerState state)
 {
   if (self->state == state)
     return;
@@ -147,7 +151,9 @@ avi_avahi_bus_set_state (AviAvahiBus *self, AviAvahiServerState state)
 static void avi_avahi_bus_ask_state (AviAvahiBus *self);
 
 static void
-avi_avahi_bus_on_state (GObject *source, GAsyncResult *result, gpointer user_data)
+avi_avahi_bus_on_state (GObject      *source,
+                        GAsyncResult *result,
+                        gpointer      user_data)
 {
   g_autoptr(AviAvahiBus) self = user_data;
   g_autoptr(GError) error = NULL;
@@ -282,7 +288,9 @@ avi_avahi_bus_pump (AviAvahiBus *self)
 
 /* The reply to a call of @self, or NULL after it has failed and that was told. */
 static GVariant *
-avi_avahi_object_finish (AviAvahiObject *self, GObject *source, GAsyncResult *result)
+avi_avahi_object_finish (AviAvahiObject *self,
+                         GObject        *source,
+                         GAsyncResult   *result)
 {
   g_autoptr(GError) error = NULL;
   GVariant *reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
@@ -297,7 +305,9 @@ avi_avahi_object_finish (AviAvahiObject *self, GObject *source, GAsyncResult *re
 }
 
 static void
-avi_avahi_object_on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
+avi_avahi_object_on_answer (GObject      *source,
+                            GAsyncResult *result,
+                            gpointer      user_data)
 {
   g_autoptr(AviAvahiObject) self = user_data;
   g_autoptr(GVariant) reply G_GNUC_UNUSED = avi_avahi_object_finish (self, source, result);
@@ -316,7 +326,9 @@ avi_avahi_object_free_remote (AviAvahiObject *self)
 }
 
 static void
-avi_avahi_object_on_made (GObject *source, GAsyncResult *result, gpointer user_data)
+avi_avahi_object_on_made (GObject      *source,
+                          GAsyncResult *result,
+                          gpointer      user_data)
 {
   g_autoptr(AviAvahiObject) self = user_data;
   g_autoptr(GVariant) reply = avi_avahi_object_finish (self, source, result);
@@ -362,7 +374,9 @@ avi_avahi_object_new (AviAvahiBus    *bus,
 }
 
 void
-avi_avahi_object_call (AviAvahiObject *self, const char *method, GVariant *arguments)
+avi_avahi_object_call (AviAvahiObject *self,
+                       const char     *method,
+                       GVariant       *arguments)
 {
   AviAvahiCall *call = avi_avahi_call_new (self, method, arguments, avi_avahi_object_on_answer);
 

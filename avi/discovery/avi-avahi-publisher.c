@@ -67,7 +67,8 @@ avi_avahi_service_free (AviAvahiService *self)
 }
 
 static void
-avi_avahi_service_on_failed (gpointer user_data, const GError *error)
+avi_avahi_service_on_failed (gpointer      user_data,
+                             const GError *error)
 {
   AviAvahiService *self = user_data;
   g_autofree char *remote = g_dbus_error_get_remote_error (error);
@@ -79,7 +80,9 @@ avi_avahi_service_on_failed (gpointer user_data, const GError *error)
 }
 
 static void
-avi_avahi_service_on_signal (gpointer user_data, const char *member, GVariant *parameters)
+avi_avahi_service_on_signal (gpointer    user_data,
+                             const char *member,
+                             GVariant   *parameters)
 {
   AviAvahiService *self = user_data;
   g_autoptr(GError) error = NULL;
@@ -119,7 +122,9 @@ avi_avahi_service_publish (AviAvahiService *self)
 
 /* The TXT record is replaced in place; all else takes a new group, which costs a goodbye. */
 static void
-avi_avahi_service_change (AviAvahiService *self, GVariant *strings, guint16 port)
+avi_avahi_service_change (AviAvahiService *self,
+                          GVariant        *strings,
+                          guint16          port)
 {
   gboolean same_port = self->port == port;
   gboolean same_strings = self->strings != NULL && g_variant_equal (self->strings, strings);
@@ -143,7 +148,8 @@ avi_avahi_service_change (AviAvahiService *self, GVariant *strings, guint16 port
 
 /* ay, or NULL where @address is no use on a LAN. */
 static GVariant *
-avi_avahi_publisher_format_address (const AviMultiaddr *address, const char *peer)
+avi_avahi_publisher_format_address (const AviMultiaddr *address,
+                                    const char         *peer)
 {
   AviMdnsEndpoint endpoint;
 
@@ -159,7 +165,8 @@ avi_avahi_publisher_format_address (const AviMultiaddr *address, const char *pee
 
 /* aay, or NULL where no address can be announced. */
 static GVariant *
-avi_avahi_publisher_format (AviAvahiPublisher *self, GPtrArray *addresses)
+avi_avahi_publisher_format (AviAvahiPublisher *self,
+                            GPtrArray         *addresses)
 {
   g_autofree char *peer = avi_peer_id_to_string (&self->self_id);
   GVariantBuilder builder;
@@ -183,7 +190,9 @@ avi_avahi_publisher_format (AviAvahiPublisher *self, GPtrArray *addresses)
 }
 
 AviAvahiPublisher *
-avi_avahi_publisher_new (const AviPeerId *self_id, AviAvahiOutcome outcome, gpointer user_data)
+avi_avahi_publisher_new (const AviPeerId *self_id,
+                         AviAvahiOutcome  outcome,
+                         gpointer         user_data)
 {
   AviAvahiPublisher *self = g_new0 (AviAvahiPublisher, 1);
 
@@ -195,7 +204,8 @@ avi_avahi_publisher_new (const AviPeerId *self_id, AviAvahiOutcome outcome, gpoi
 }
 
 void
-avi_avahi_publisher_attach (AviAvahiPublisher *self, AviAvahiBus *bus)
+avi_avahi_publisher_attach (AviAvahiPublisher *self,
+                            AviAvahiBus       *bus)
 {
   GHashTableIter iter;
   AviAvahiService *service;
@@ -212,7 +222,10 @@ avi_avahi_publisher_attach (AviAvahiPublisher *self, AviAvahiBus *bus)
 }
 
 void
-avi_avahi_publisher_set (AviAvahiPublisher *self, guint ifindex, GPtrArray *addresses, guint16 port)
+avi_avahi_publisher_set (AviAvahiPublisher *self,
+                         guint              ifindex,
+                         GPtrArray         *addresses,
+                         guint16            port)
 {
   g_autoptr(GVariant) strings = port != 0 ? avi_avahi_publisher_format (self, addresses) : NULL;
   AviAvahiService *service = g_hash_table_lookup (self->services, GUINT_TO_POINTER (ifindex));
@@ -240,7 +253,8 @@ avi_avahi_publisher_set (AviAvahiPublisher *self, guint ifindex, GPtrArray *addr
 }
 
 void
-avi_avahi_publisher_remove (AviAvahiPublisher *self, guint ifindex)
+avi_avahi_publisher_remove (AviAvahiPublisher *self,
+                            guint              ifindex)
 {
   g_hash_table_remove (self->services, GUINT_TO_POINTER (ifindex));
 }

@@ -71,14 +71,20 @@ avi_avahi_tell (AviAvahi *self)
 
 /* @what: NULL: there is no such problem any more. */
 static void
-avi_avahi_set_problem (AviAvahi *self, AviAvahiProblem problem, const char *what, const GError *error)
+avi_avahi_set_problem (AviAvahi       *self,
+                       AviAvahiProblem problem,
+                       const char     *what,
+                       const GError   *error)
 {
   g_free (self->problems[problem]);
   self->problems[problem] = error != NULL ? g_strdup_printf ("%s: %s", what, error->message) : g_strdup (what);
 }
 
 static void
-avi_avahi_on_found (gpointer user_data, const AviPeerId *peer, GPtrArray *addresses, guint ifindex)
+avi_avahi_on_found (gpointer         user_data,
+                    const AviPeerId *peer,
+                    GPtrArray       *addresses,
+                    guint            ifindex)
 {
   AviAvahi *self = user_data;
 
@@ -86,7 +92,9 @@ avi_avahi_on_found (gpointer user_data, const AviPeerId *peer, GPtrArray *addres
 }
 
 static void
-avi_avahi_on_gone (gpointer user_data, const AviPeerId *peer, guint ifindex)
+avi_avahi_on_gone (gpointer         user_data,
+                   const AviPeerId *peer,
+                   guint            ifindex)
 {
   AviAvahi *self = user_data;
 
@@ -130,7 +138,8 @@ avi_avahi_on_timer (gpointer user_data)
 }
 
 static void
-avi_avahi_start_timer (AviAvahi *self, guint ms)
+avi_avahi_start_timer (AviAvahi *self,
+                       guint     ms)
 {
   avi_avahi_stop_timer (self);
   self->timer = g_timeout_source_new (ms);
@@ -162,7 +171,8 @@ avi_avahi_drop_bus (AviAvahi *self)
 }
 
 static void
-avi_avahi_on_published (gpointer user_data, const GError *error)
+avi_avahi_on_published (gpointer      user_data,
+                        const GError *error)
 {
   AviAvahi *self = user_data;
 
@@ -173,7 +183,8 @@ avi_avahi_on_published (gpointer user_data, const GError *error)
 }
 
 static void
-avi_avahi_on_browsed (gpointer user_data, const GError *error)
+avi_avahi_on_browsed (gpointer      user_data,
+                      const GError *error)
 {
   AviAvahi *self = user_data;
 
@@ -203,7 +214,9 @@ avi_avahi_describe (AviAvahiServerState state)
 }
 
 static void
-avi_avahi_on_state (gpointer user_data, AviAvahiServerState state, const GError *error)
+avi_avahi_on_state (gpointer            user_data,
+                    AviAvahiServerState state,
+                    const GError       *error)
 {
   AviAvahi *self = user_data;
 
@@ -228,7 +241,10 @@ avi_avahi_on_state (gpointer user_data, AviAvahiServerState state, const GError 
 }
 
 static void
-avi_avahi_on_appeared (GDBusConnection *connection, const char *name, const char *owner, gpointer user_data)
+avi_avahi_on_appeared (GDBusConnection *connection,
+                       const char      *name,
+                       const char      *owner,
+                       gpointer         user_data)
 {
   AviAvahi *self = user_data;
 
@@ -238,7 +254,9 @@ avi_avahi_on_appeared (GDBusConnection *connection, const char *name, const char
 }
 
 static void
-avi_avahi_on_vanished (GDBusConnection *connection, const char *name, gpointer user_data)
+avi_avahi_on_vanished (GDBusConnection *connection,
+                       const char      *name,
+                       gpointer         user_data)
 {
   AviAvahi *self = user_data;
 
@@ -270,7 +288,8 @@ avi_avahi_drop_connection (AviAvahi *self)
 }
 
 static void
-avi_avahi_no_bus (AviAvahi *self, const GError *error)
+avi_avahi_no_bus (AviAvahi     *self,
+                  const GError *error)
 {
   avi_avahi_set_problem (self, PROBLEM_BUS, "No system bus", error);
   avi_avahi_retry (self);
@@ -278,7 +297,10 @@ avi_avahi_no_bus (AviAvahi *self, const GError *error)
 }
 
 static void
-avi_avahi_on_closed (GDBusConnection *connection, gboolean remote_vanished, const GError *error, AviAvahi *self)
+avi_avahi_on_closed (GDBusConnection *connection,
+                     gboolean         remote_vanished,
+                     const GError    *error,
+                     AviAvahi        *self)
 {
   avi_avahi_drop_connection (self);
   avi_avahi_drop_bus (self);
@@ -287,7 +309,9 @@ avi_avahi_on_closed (GDBusConnection *connection, gboolean remote_vanished, cons
 }
 
 static void
-avi_avahi_on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
+avi_avahi_on_connected (GObject      *source,
+                        GAsyncResult *result,
+                        gpointer      user_data)
 {
   AviAvahi *self = user_data;
   g_autoptr(GError) error = NULL;
@@ -351,13 +375,17 @@ avi_avahi_new (const AviPeerId *self_id,
 }
 
 void
-avi_avahi_set_interface (AviAvahi *self, guint ifindex, GPtrArray *addresses, guint16 port)
+avi_avahi_set_interface (AviAvahi  *self,
+                         guint      ifindex,
+                         GPtrArray *addresses,
+                         guint16    port)
 {
   avi_avahi_publisher_set (self->publisher, ifindex, addresses, port);
 }
 
 void
-avi_avahi_remove_interface (AviAvahi *self, guint ifindex)
+avi_avahi_remove_interface (AviAvahi *self,
+                            guint     ifindex)
 {
   avi_avahi_publisher_remove (self->publisher, ifindex);
 }

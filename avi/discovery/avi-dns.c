@@ -14,14 +14,14 @@
 #define RECORD_FIXED_LEN 10
 
 static inline guint16
-read_u16 (const guint8 *bytes)
+avi_dns_read_u16 (const guint8 *bytes)
 {
   return (guint16) (bytes[0] << 8 | bytes[1]);
 }
 
 static inline void
-write_u16 (guint8 *bytes,
-           guint16 value)
+avi_dns_write_u16 (guint8 *bytes,
+                   guint16 value)
 {
   bytes[0] = value >> 8;
   bytes[1] = value & 0xff;
@@ -69,9 +69,9 @@ avi_dns_name_prepend (AviDnsName       *self,
 
 /* Lengths of labels are below 'A', so that a whole name can be folded like text. */
 static gboolean
-names_equal (const guint8 *a,
-             const guint8 *b,
-             gsize         len)
+avi_dns_names_equal (const guint8 *a,
+                     const guint8 *b,
+                     gsize         len)
 {
   for (gsize i = 0; i < len; i++)
     {
@@ -85,7 +85,7 @@ gboolean
 avi_dns_name_equal (const AviDnsName *a,
                     const AviDnsName *b)
 {
-  return a->len == b->len && names_equal (a->bytes, b->bytes, a->len);
+  return a->len == b->len && avi_dns_names_equal (a->bytes, b->bytes, a->len);
 }
 
 guint
@@ -106,7 +106,7 @@ avi_dns_name_is_child (const AviDnsName *self,
 
   return self->bytes[0] > 0
          && self->len == skip + parent->len
-         && names_equal (self->bytes + skip, parent->bytes, parent->len);
+         && avi_dns_names_equal (self->bytes + skip, parent->bytes, parent->len);
 }
 
 AviSpan
@@ -118,9 +118,9 @@ avi_dns_name_get_label (const AviDnsName *self)
 /* --- reading --- */
 
 static gboolean
-fail (GError    **error,
-      const char *what,
-      gsize       offset)
+avi_dns_fail (GError    **error,
+              const char *what,
+              gsize       offset)
 {
   g_set_error (error, AVI_ERROR, AVI_ERROR_PROTOCOL, "DNS message: %s at byte %" G_GSIZE_FORMAT, what, offset);
   return FALSE;
@@ -129,10 +129,10 @@ fail (GError    **error,
 /* Reads the name at @offset, which moves behind it. A pointer must lead before the piece of name
  * that it ends, so that names cannot run in circles. */
 static gboolean
-read_name (AviSpan     message,
-           gsize      *offset,
-           AviDnsName *name,
-           GError    **error)
+avi_dns_read_name (AviSpan     message,
+                   gsize      *offset,
+                   AviDnsName *name,
+                   GError    **error)
 {
   gsize at = *offset;
   gsize piece = at;
@@ -142,32 +142,32 @@ read_name (AviSpan     message,
   for (;;)
     {
       if (at >= message.len)
-        return fail (error, "a name runs past the end", at);
+        return avi_dns_fail (error, "a name runs past the end", at);
 
       guint8 first = message.data[at];
 
       if ((first & POINTER) == POINTER)
         {
           if (at + 2 > message.len)
-            return fail (error, "a pointer runs past the end", at);
+            return avi_dns_fail (error, "a pointer runs past the end", at);
           if (jumps == 0)
             *offset = at + 2;
 
-          gsize target = read_u16 (message.data + at) & POINTER_MAX;
+          gsize target = avi_dns_read_u16 (message.data + at) & POINTER_MAX;
 
           if (target >= piece || target < AVI_DNS_HEADER_LEN)
-            return fail (error, "a pointer that does not lead back", at);
+            return avi_dns_fail (error, "a pointer that does not lead back", at);
           if (++jumps > MAX_JUMPS)
-            return fail (error, "a name of more than 16 pieces", at);
+            return avi_dns_fail (error, "a name of more than 16 pieces", at);
           at = piece = target;
           continue;
         }
       if ((first & POINTER) != 0)
-        return fail (error, "a label of unknown kind", at);
+        return avi_dns_fail (error, "a label of unknown kind", at);
       if (at + 1 + first > message.len)
-        return fail (error, "a label runs past the end", at);
+        return avi_dns_fail (error, "a label runs past the end", at);
       if (len + 1 + first + (first > 0) > AVI_DNS_MAX_NAME_LEN)
-        return fail (error, "a name longer than 255 bytes", *offset);
+        return avi_dns_fail (error, "a name longer than 255 bytes", *offset);
 
       memcpy (name->bytes + len, message.data + at, 1 + first);
       len += 1 + first;
@@ -188,78 +188,78 @@ avi_dns_reader_init (AviDnsReader *self,
                      GError      **error)
 {
   if (message.len < AVI_DNS_HEADER_LEN)
-    return fail (error, "the header ends", message.len);
+    return avi_dns_fail (error, "the header ends", message.len);
 
   *self = (AviDnsReader) {
     .message = message,
     .offset = AVI_DNS_HEADER_LEN,
-    .id = read_u16 (message.data),
-    .flags = read_u16 (message.data + 2),
+    .id = avi_dns_read_u16 (message.data),
+    .flags = avi_dns_read_u16 (message.data + 2),
   };
   for (guint i = 0; i < G_N_ELEMENTS (self->counts); i++)
-    self->counts[i] = read_u16 (message.data + 4 + 2 * i);
+    self->counts[i] = avi_dns_read_u16 (message.data + 4 + 2 * i);
   self->left = self->counts[AVI_DNS_QUESTION];
   return TRUE;
 }
 
 static gboolean
-check_txt (AviSpan   data,
-           gsize     offset,
-           GError  **error)
+avi_dns_check_txt (AviSpan   data,
+                   gsize     offset,
+                   GError  **error)
 {
   for (gsize at = 0; at < data.len; at += 1 + data.data[at])
     {
       if (at + 1 + data.data[at] > data.len)
-        return fail (error, "a TXT string runs past its record", offset + at);
+        return avi_dns_fail (error, "a TXT string runs past its record", offset + at);
     }
   return TRUE;
 }
 
 /* The name that ends the data of a PTR or SRV record. */
 static gboolean
-read_target (AviDnsReader *self,
-             gsize         skip,
-             AviDnsRecord *record,
-             GError      **error)
+avi_dns_reader_read_target (AviDnsReader *self,
+                            gsize         skip,
+                            AviDnsRecord *record,
+                            GError      **error)
 {
   gsize start = record->data.data - self->message.data;
   gsize offset = start + skip;
 
   if (record->data.len <= skip)
-    return fail (error, "a record too short for its type", start);
-  if (!read_name (self->message, &offset, &record->target, error))
+    return avi_dns_fail (error, "a record too short for its type", start);
+  if (!avi_dns_read_name (self->message, &offset, &record->target, error))
     return FALSE;
   if (offset != start + record->data.len)
-    return fail (error, "a name that does not end with its record", start);
+    return avi_dns_fail (error, "a name that does not end with its record", start);
   return TRUE;
 }
 
 static gboolean
-check_data (AviDnsReader *self,
-            AviDnsRecord *record,
-            GError      **error)
+avi_dns_reader_check_data (AviDnsReader *self,
+                           AviDnsRecord *record,
+                           GError      **error)
 {
   gsize offset = record->data.data - self->message.data;
 
   switch (record->type)
     {
     case AVI_DNS_TYPE_A:
-      return record->data.len == 4 || fail (error, "an A record that is not of 4 bytes", offset);
+      return record->data.len == 4 || avi_dns_fail (error, "an A record that is not of 4 bytes", offset);
 
     case AVI_DNS_TYPE_AAAA:
-      return record->data.len == 16 || fail (error, "an AAAA record that is not of 16 bytes", offset);
+      return record->data.len == 16 || avi_dns_fail (error, "an AAAA record that is not of 16 bytes", offset);
 
     case AVI_DNS_TYPE_PTR:
-      return read_target (self, 0, record, error);
+      return avi_dns_reader_read_target (self, 0, record, error);
 
     case AVI_DNS_TYPE_SRV:
-      if (!read_target (self, 6, record, error))
+      if (!avi_dns_reader_read_target (self, 6, record, error))
         return FALSE;
-      record->port = read_u16 (record->data.data + 4);
+      record->port = avi_dns_read_u16 (record->data.data + 4);
       return TRUE;
 
     case AVI_DNS_TYPE_TXT:
-      return check_txt (record->data, offset, error);
+      return avi_dns_check_txt (record->data, offset, error);
 
     default:
       return TRUE;
@@ -267,23 +267,23 @@ check_data (AviDnsReader *self,
 }
 
 static gboolean
-read_record (AviDnsReader *self,
-             AviDnsRecord *record,
-             GError      **error)
+avi_dns_reader_read_record (AviDnsReader *self,
+                            AviDnsRecord *record,
+                            GError      **error)
 {
   const guint8 *fixed = self->message.data + self->offset;
 
   if (self->message.len - self->offset < RECORD_FIXED_LEN)
-    return fail (error, "a record runs past the end", self->offset);
+    return avi_dns_fail (error, "a record runs past the end", self->offset);
 
-  record->ttl = (guint32) read_u16 (fixed + 4) << 16 | read_u16 (fixed + 6);
-  record->data = AVI_SPAN (fixed + RECORD_FIXED_LEN, read_u16 (fixed + 8));
+  record->ttl = (guint32) avi_dns_read_u16 (fixed + 4) << 16 | avi_dns_read_u16 (fixed + 6);
+  record->data = AVI_SPAN (fixed + RECORD_FIXED_LEN, avi_dns_read_u16 (fixed + 8));
   self->offset += RECORD_FIXED_LEN;
   if (self->message.len - self->offset < record->data.len)
-    return fail (error, "a record's data runs past the end", self->offset);
+    return avi_dns_fail (error, "a record's data runs past the end", self->offset);
   self->offset += record->data.len;
 
-  return record->klass != AVI_DNS_CLASS_IN || check_data (self, record, error);
+  return record->klass != AVI_DNS_CLASS_IN || avi_dns_reader_check_data (self, record, error);
 }
 
 gboolean
@@ -305,14 +305,14 @@ avi_dns_reader_next (AviDnsReader *self,
   record->port = 0;
   record->ttl = 0;
   record->data = AVI_SPAN_EMPTY;
-  if (!read_name (self->message, &self->offset, &record->name, error))
+  if (!avi_dns_read_name (self->message, &self->offset, &record->name, error))
     return FALSE;
   if (self->message.len - self->offset < 4)
-    return fail (error, "a question or record runs past the end", self->offset);
+    return avi_dns_fail (error, "a question or record runs past the end", self->offset);
 
-  guint16 klass = read_u16 (self->message.data + self->offset + 2);
+  guint16 klass = avi_dns_read_u16 (self->message.data + self->offset + 2);
 
-  record->type = read_u16 (self->message.data + self->offset);
+  record->type = avi_dns_read_u16 (self->message.data + self->offset);
   record->klass = klass & ~CLASS_TOP_BIT;
   record->top_bit = (klass & CLASS_TOP_BIT) != 0;
   if (record->section == AVI_DNS_QUESTION)
@@ -320,7 +320,7 @@ avi_dns_reader_next (AviDnsReader *self,
       self->offset += 4;
       return TRUE;
     }
-  return read_record (self, record, error);
+  return avi_dns_reader_read_record (self, record, error);
 }
 
 gboolean
@@ -348,8 +348,8 @@ avi_dns_writer_init (AviDnsWriter *self,
   if (header == NULL)
     return FALSE;
   memset (header, 0, AVI_DNS_HEADER_LEN);
-  write_u16 (header, id);
-  write_u16 (header + 2, flags);
+  avi_dns_write_u16 (header, id);
+  avi_dns_write_u16 (header + 2, flags);
   *self = (AviDnsWriter) { .writer = writer, .start = writer->len - AVI_DNS_HEADER_LEN };
   return TRUE;
 }
@@ -368,33 +368,33 @@ avi_dns_writer_u16 (AviDnsWriter *self,
 {
   guint8 bytes[2];
 
-  write_u16 (bytes, value);
+  avi_dns_write_u16 (bytes, value);
   avi_dns_writer_bytes (self, AVI_SPAN (bytes, 2));
 }
 
 /* Whether the name written at @place (followed through pointers, all of them ours) is @suffix. */
 static gboolean
-place_is (AviDnsWriter *self,
-          guint16       place,
-          AviSpan       suffix)
+avi_dns_writer_has_at (AviDnsWriter *self,
+                       guint16       place,
+                       AviSpan       suffix)
 {
   AviSpan message = AVI_SPAN (self->writer->data + self->start, self->writer->len - self->start);
   AviDnsName name;
   gsize offset = place;
 
-  return read_name (message, &offset, &name, NULL)
+  return avi_dns_read_name (message, &offset, &name, NULL)
          && name.len == suffix.len
-         && names_equal (name.bytes, suffix.data, suffix.len);
+         && avi_dns_names_equal (name.bytes, suffix.data, suffix.len);
 }
 
 static gboolean
-find_place (AviDnsWriter *self,
-            AviSpan       suffix,
-            guint16      *place)
+avi_dns_writer_find (AviDnsWriter *self,
+                     AviSpan       suffix,
+                     guint16      *place)
 {
   for (guint i = 0; i < self->n_places; i++)
     {
-      if (place_is (self, self->places[i], suffix))
+      if (avi_dns_writer_has_at (self, self->places[i], suffix))
         {
           *place = self->places[i];
           return TRUE;
@@ -418,7 +418,7 @@ avi_dns_writer_name (AviDnsWriter     *self,
     {
       gsize here = self->writer->len - self->start;
 
-      if (compress && find_place (self, rest, &place))
+      if (compress && avi_dns_writer_find (self, rest, &place))
         {
           avi_dns_writer_u16 (self, POINTER << 8 | place);
           break;
@@ -443,7 +443,7 @@ avi_dns_writer_commit (AviDnsWriter *self)
   if (!self->full)
     {
       self->counts[self->section]++;
-      write_u16 (self->writer->data + self->start + 4 + 2 * self->section, self->counts[self->section]);
+      avi_dns_write_u16 (self->writer->data + self->start + 4 + 2 * self->section, self->counts[self->section]);
       return TRUE;
     }
 
@@ -494,7 +494,7 @@ avi_dns_writer_end (AviDnsWriter *self)
   gsize len = self->writer->len - self->data;
 
   if (!self->full && len <= G_MAXUINT16)
-    write_u16 (self->writer->data + self->data - 2, len);
+    avi_dns_write_u16 (self->writer->data + self->data - 2, len);
   else
     self->full = TRUE;
   return avi_dns_writer_commit (self);

@@ -37,15 +37,15 @@ avi_mdns_random_while (AviMdns *self)
 /* --- queries --- */
 
 static guint16
-get_port (const struct sockaddr_storage *address)
+avi_mdns_get_port (const struct sockaddr_storage *address)
 {
   return address->ss_family == AF_INET ? ntohs (((const struct sockaddr_in *) address)->sin_port)
                                        : ntohs (((const struct sockaddr_in6 *) address)->sin6_port);
 }
 
 static gboolean
-same_host (const struct sockaddr_storage *a,
-           const struct sockaddr_storage *b)
+avi_mdns_is_same_host (const struct sockaddr_storage *a,
+                       const struct sockaddr_storage *b)
 {
   if (a->ss_family != b->ss_family)
     return FALSE;
@@ -197,7 +197,7 @@ avi_mdns_query_answer_one (Query *self)
   AviMdns *mdns = self->mdns;
   gboolean shared = (self->unicast.bits & (AVI_MDNS_BIT (AVI_MDNS_PTR) | AVI_MDNS_BIT (AVI_MDNS_META))) != 0;
 
-  if (!self->packet->near || get_port (&self->packet->remote) == 0)
+  if (!self->packet->near || avi_mdns_get_port (&self->packet->remote) == 0)
     return;
   if (mdns->unicasts->len >= AVI_MDNS_MAX_UNICASTS || mdns->unicast_free_at > self->now + UNICAST_BURST)
     return;
@@ -221,7 +221,7 @@ avi_mdns_receive_query (AviMdns             *self,
   Query query = { self, interface, side, packet, now };
   gboolean truncated = (reader->flags & AVI_DNS_FLAG_TRUNCATED) != 0;
 
-  query.legacy = get_port (&packet->remote) != AVI_MDNS_PORT;
+  query.legacy = avi_mdns_get_port (&packet->remote) != AVI_MDNS_PORT;
   query.probe = reader->counts[AVI_DNS_AUTHORITY] > 0;
   query.unicast.id = reader->id;
   avi_mdns_query_read (&query, reader);
@@ -234,7 +234,7 @@ avi_mdns_receive_query (AviMdns             *self,
   guint known = avi_mdns_query_get_known (&query);
 
   /* The rest of a list whose beginning asked. */
-  if (query.n_questions == 0 && same_host (&side->truncated, &packet->remote))
+  if (query.n_questions == 0 && avi_mdns_is_same_host (&side->truncated, &packet->remote))
     avi_mdns_link_unwant (&side->link, known & AVI_MDNS_BIT (AVI_MDNS_PTR));
   query.multicast &= ~known;
   query.unicast.bits &= ~known;

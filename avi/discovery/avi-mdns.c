@@ -97,8 +97,8 @@ avi_mdns_add_interface (AviMdns *self,
 }
 
 static gboolean
-addresses_equal (GPtrArray *a,
-                 GPtrArray *b)
+avi_mdns_addresses_equal (GPtrArray *a,
+                          GPtrArray *b)
 {
   if (a->len != b->len)
     return FALSE;
@@ -116,7 +116,7 @@ avi_mdns_set_addresses (AviMdns          *self,
                         AviMdnsInterface *interface,
                         GPtrArray        *addresses)
 {
-  if (addresses_equal (interface->addresses, addresses))
+  if (avi_mdns_addresses_equal (interface->addresses, addresses))
     return FALSE;
   g_ptr_array_set_size (interface->addresses, 0);
   for (guint i = 0; i < addresses->len; i++)
@@ -307,8 +307,8 @@ avi_mdns_put_response (AviMdns          *self,
 }
 
 static void
-set_group (AviMdnsPacket *packet,
-           int            family)
+avi_mdns_packet_set_group (AviMdnsPacket *packet,
+                           int            family)
 {
   struct sockaddr_in *in = (struct sockaddr_in *) &packet->remote;
   struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) &packet->remote;
@@ -345,7 +345,7 @@ avi_mdns_transmit_side (AviMdns          *self,
   else
     avi_mdns_put_response (self, interface, action, bits);
   packet->ifindex = interface->ifindex;
-  set_group (packet, families[index]);
+  avi_mdns_packet_set_group (packet, families[index]);
   return TRUE;
 }
 

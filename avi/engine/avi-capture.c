@@ -37,7 +37,8 @@ avi_capture_open (const char *path)
 }
 
 static char *
-avi_capture_number_path (const char *path, guint number)
+avi_capture_number_path (const char *path,
+                         guint       number)
 {
   const char *slash = strrchr (path, '/');
   const char *dot = strrchr (slash != NULL ? slash : path, '.');
@@ -63,7 +64,8 @@ avi_capture_create (char **path)
 }
 
 static void
-avi_capture_give_up (AviCapture *self, const char *why)
+avi_capture_give_up (AviCapture *self,
+                     const char *why)
 {
   g_message ("Decrypted traffic is no longer written to %s: %s", self->path, why);
   close (self->fd);
@@ -72,7 +74,8 @@ avi_capture_give_up (AviCapture *self, const char *why)
 
 /* Returns 0, or what went wrong. */
 static int
-avi_capture_write_all (AviCapture *self, AviSpan bytes)
+avi_capture_write_all (AviCapture *self,
+                       AviSpan     bytes)
 {
   while (bytes.len > 0)
     {
@@ -89,7 +92,8 @@ avi_capture_write_all (AviCapture *self, AviSpan bytes)
 
 /* Whole blocks or nothing. */
 static void
-avi_capture_write (AviCapture *self, GByteArray *blocks)
+avi_capture_write (AviCapture *self,
+                   GByteArray *blocks)
 {
   int code;
 
@@ -115,7 +119,9 @@ avi_capture_write (AviCapture *self, GByteArray *blocks)
 }
 
 AviCapture *
-avi_capture_new (const char *path, guint64 limit, GError **error)
+avi_capture_new (const char *path,
+                 guint64     limit,
+                 GError    **error)
 {
   g_autofree char *actual = g_strdup (path);
   g_autoptr(GByteArray) head = g_byte_array_new ();
@@ -205,14 +211,16 @@ avi_capture_flow_new (AviCapture            *capture,
 }
 
 void
-avi_capture_flow_name (AviCaptureFlow *self, const char *peer)
+avi_capture_flow_name (AviCaptureFlow *self,
+                       const char     *peer)
 {
   g_free (self->comment);
   self->comment = g_strdup_printf ("the peer is %s", peer);
 }
 
 void
-avi_capture_flow_take (AviCaptureFlow *self, AviLinkTap *tap)
+avi_capture_flow_take (AviCaptureFlow *self,
+                       AviLinkTap     *tap)
 {
   gint64 now = g_get_real_time ();
   AviLinkTapRecord record;
@@ -231,7 +239,9 @@ avi_capture_flow_take (AviCaptureFlow *self, AviLinkTap *tap)
 }
 
 void
-avi_capture_flow_end (AviCaptureFlow *self, gboolean by_peer, const char *why)
+avi_capture_flow_end (AviCaptureFlow *self,
+                      gboolean        by_peer,
+                      const char     *why)
 {
   g_autofree char *comment = g_strdup_printf ("%s%s%s", self->comment != NULL ? self->comment : "",
                                               self->comment != NULL ? "; " : "", why);

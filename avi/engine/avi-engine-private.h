@@ -93,6 +93,10 @@ void avi_engine_log_state (AviEngine *self, const AviPeerId *peer, const AviMult
 /* What was counted and not told yet. */
 void avi_engine_end_log (AviEngine *self);
 
+/* Of a start: mDNS and node files, where the settings want them. */
+void avi_engine_start_discovery (AviEngine *self);
+/* Another network, or as good as one: back-offs are void, and peers are told our addresses. */
+void avi_engine_network_changed (AviEngine *self);
 /* Listening addresses have changed: the snapshot, discovery and identify push follow. */
 void avi_engine_update_addresses (AviEngine *self);
 /* A peer of this machine may have died, of which its node file gives no event: soon, not now. */

@@ -73,9 +73,9 @@ avi_interfaces_find (AviInterfaces *self,
 }
 
 static gboolean
-in_network (const guint8 *ip,
-            const guint8 *network,
-            guint         prefix)
+avi_interface_address_is_in (const guint8 *ip,
+                             const guint8 *network,
+                             guint         prefix)
 {
   guint8 mask = 0xff << (8 - prefix % 8);
 
@@ -96,7 +96,7 @@ avi_interface_has (const AviInterface *self,
       if (address->family != family)
         continue;
       if (memcmp (address->ip, ip, family == AF_INET ? 4 : 16) == 0
-          || (self->loopback && in_network (ip, address->network, address->prefix)))
+          || (self->loopback && avi_interface_address_is_in (ip, address->network, address->prefix)))
         return TRUE;
     }
   return FALSE;
@@ -113,15 +113,15 @@ avi_interface_is_near (const AviInterface *self,
     {
       const AviInterfaceAddress *address = &g_array_index (self->addresses, AviInterfaceAddress, i);
 
-      if (address->family == family && in_network (ip, address->network, address->prefix))
+      if (address->family == family && avi_interface_address_is_in (ip, address->network, address->prefix))
         return TRUE;
     }
   return FALSE;
 }
 
 static gint
-compare_index (gconstpointer a,
-               gconstpointer b)
+avi_interface_compare (gconstpointer a,
+                       gconstpointer b)
 {
   const AviInterface *one = *(AviInterface *const *) a;
   const AviInterface *two = *(AviInterface *const *) b;
@@ -144,7 +144,7 @@ avi_interfaces_add (AviInterfaces *self,
   interface->index = index;
   interface->addresses = g_array_new (FALSE, FALSE, sizeof (AviInterfaceAddress));
   g_ptr_array_add (self->interfaces, interface);
-  g_ptr_array_sort (self->interfaces, compare_index);
+  g_ptr_array_sort (self->interfaces, avi_interface_compare);
   self->dirty = TRUE;
   return interface;
 }
@@ -164,10 +164,10 @@ avi_interfaces_get_mark (AviInterfaces *self,
 
 /* The attributes of a message by their types; those above @max are left out. */
 static void
-get_attributes (const struct nlmsghdr *message,
-                gsize                  header_len,
-                const struct rtattr  **attributes,
-                guint                  max)
+avi_interfaces_get_attributes (const struct nlmsghdr *message,
+                               gsize                  header_len,
+                               const struct rtattr  **attributes,
+                               guint                  max)
 {
   gsize skip = NLMSG_LENGTH (header_len);
   const struct rtattr *attribute = (const struct rtattr *) ((const guint8 *) message + NLMSG_ALIGN (skip));
@@ -183,8 +183,8 @@ get_attributes (const struct nlmsghdr *message,
 
 /* A port's addresses are its master's; but an interface in a VRF keeps its own. */
 static gboolean
-is_port (const struct rtattr *master,
-         const struct rtattr *link_info)
+avi_interfaces_is_port (const struct rtattr *master,
+                        const struct rtattr *link_info)
 {
   int left = link_info != NULL ? RTA_PAYLOAD (link_info) : 0;
 
@@ -210,7 +210,7 @@ avi_interfaces_read_link (AviInterfaces         *self,
 
   if (message->nlmsg_len < NLMSG_LENGTH (sizeof *info))
     return;
-  get_attributes (message, sizeof *info, attributes, IFLA_LINKINFO);
+  avi_interfaces_get_attributes (message, sizeof *info, attributes, IFLA_LINKINFO);
   /* A bridge tells of its ports by the same messages, wireless drivers of their scans: neither is
    * about the interface. */
   if (info->ifi_family != AF_UNSPEC || attributes[IFLA_WIRELESS] != NULL)
@@ -231,7 +231,7 @@ avi_interfaces_read_link (AviInterfaces         *self,
   interface->up = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_RUNNING) != 0;
   interface->multicast = (info->ifi_flags & IFF_MULTICAST) != 0;
   interface->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
-  interface->port = is_port (attributes[IFLA_MASTER], attributes[IFLA_LINKINFO]);
+  interface->port = avi_interfaces_is_port (attributes[IFLA_MASTER], attributes[IFLA_LINKINFO]);
   if (attributes[IFLA_IFNAME] != NULL)
     g_strlcpy (interface->name, RTA_DATA (attributes[IFLA_IFNAME]),
                MIN (sizeof interface->name, RTA_PAYLOAD (attributes[IFLA_IFNAME])));
@@ -242,9 +242,9 @@ avi_interfaces_read_link (AviInterfaces         *self,
 
 /* FALSE where the message is not about an address. */
 static gboolean
-parse_address (const struct nlmsghdr *message,
-               AviInterfaceAddress   *address,
-               guint32               *flags)
+avi_interfaces_parse_address (const struct nlmsghdr *message,
+                              AviInterfaceAddress   *address,
+                              guint32               *flags)
 {
   const struct ifaddrmsg *info = NLMSG_DATA (message);
   const struct rtattr *attributes[IFA_FLAGS + 1];
@@ -253,7 +253,7 @@ parse_address (const struct nlmsghdr *message,
 
   if (message->nlmsg_len < NLMSG_LENGTH (sizeof *info) || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
     return FALSE;
-  get_attributes (message, sizeof *info, attributes, IFA_FLAGS);
+  avi_interfaces_get_attributes (message, sizeof *info, attributes, IFA_FLAGS);
   len = info->ifa_family == AF_INET ? 4 : 16;
   other = attributes[IFA_ADDRESS];
   local = attributes[IFA_LOCAL] != NULL ? attributes[IFA_LOCAL] : other;
@@ -273,8 +273,8 @@ parse_address (const struct nlmsghdr *message,
 }
 
 static guint
-find_address (AviInterface              *interface,
-              const AviInterfaceAddress *address)
+avi_interface_find_address (AviInterface              *interface,
+                            const AviInterfaceAddress *address)
 {
   guint i;
 
@@ -299,10 +299,11 @@ avi_interfaces_read_address (AviInterfaces         *self,
   AviInterface *interface;
   guint32 flags;
 
-  if (!parse_address (message, &address, &flags) || (interface = avi_interfaces_find (self, info->ifa_index)) == NULL)
+  if (!avi_interfaces_parse_address (message, &address, &flags)
+      || (interface = avi_interfaces_find (self, info->ifa_index)) == NULL)
     return;
 
-  guint at = find_address (interface, &address);
+  guint at = avi_interface_find_address (interface, &address);
   gboolean is_known = at < interface->addresses->len;
 
   /* An address that is still looked for duplicates of cannot be used. */

@@ -30,7 +30,7 @@ avi_lan_get_ip (const struct sockaddr_storage *address)
 }
 
 static guint
-get_rank (const AviInterfaceAddress *address)
+avi_lan_addresses_get_rank (const AviInterfaceAddress *address)
 {
   if (address->family == AF_INET)
     return address->ip[0] == 169 && address->ip[1] == 254 ? RANK_IP4_LINK_LOCAL : RANK_IP4;
@@ -39,9 +39,9 @@ get_rank (const AviInterfaceAddress *address)
 
 /* @address as @listener, which is bound to it or to all, is reached by it; else NULL. */
 static AviMultiaddr *
-expand_address (const AviMultiaddr        *listener,
-                const AviInterface        *interface,
-                const AviInterfaceAddress *address)
+avi_lan_addresses_expand_one (const AviMultiaddr        *listener,
+                              const AviInterface        *interface,
+                              const AviInterfaceAddress *address)
 {
   static const guint8 any[16];
   struct sockaddr_storage bound;
@@ -55,26 +55,27 @@ expand_address (const AviMultiaddr        *listener,
   if (memcmp (ip, any, ip_len) != 0 && memcmp (ip, address->ip, ip_len) != 0)
     return NULL;
   memcpy (ip, address->ip, ip_len);
-  if (get_rank (address) == RANK_IP6_LINK_LOCAL)
+  if (avi_lan_addresses_get_rank (address) == RANK_IP6_LINK_LOCAL)
     ((struct sockaddr_in6 *) &bound)->sin6_scope_id = interface->index;
   return avi_multiaddr_from_sockaddr ((const struct sockaddr *) &bound);
 }
 
 static void
-expand_rank (GPtrArray          *listeners,
-             const AviInterface *interface,
-             guint               rank,
-             GPtrArray          *out)
+avi_lan_addresses_expand_rank (GPtrArray          *listeners,
+                               const AviInterface *interface,
+                               guint               rank,
+                               GPtrArray          *out)
 {
   for (guint i = 0; i < interface->addresses->len; i++)
     {
       const AviInterfaceAddress *address = &g_array_index (interface->addresses, AviInterfaceAddress, i);
 
-      if (address->fleeting || get_rank (address) != rank)
+      if (address->fleeting || avi_lan_addresses_get_rank (address) != rank)
         continue;
       for (guint j = 0; j < listeners->len; j++)
         {
-          g_autoptr(AviMultiaddr) full = expand_address (g_ptr_array_index (listeners, j), interface, address);
+          g_autoptr(AviMultiaddr) full =
+              avi_lan_addresses_expand_one (g_ptr_array_index (listeners, j), interface, address);
 
           if (full != NULL && !g_ptr_array_find_with_equal_func (out, full, avi_multiaddr_equal, NULL))
             g_ptr_array_add (out, g_steal_pointer (&full));
@@ -89,7 +90,7 @@ avi_lan_expand (GPtrArray          *listeners,
   GPtrArray *out = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
 
   for (guint rank = 0; rank < N_RANKS; rank++)
-    expand_rank (listeners, interface, rank, out);
+    avi_lan_addresses_expand_rank (listeners, interface, rank, out);
   return out;
 }
 
@@ -105,7 +106,7 @@ avi_lan_expand_all (GPtrArray *listeners,
       for (guint i = 0; i < interfaces->len; i++)
         {
           if (avi_lan_is_usable (g_ptr_array_index (interfaces, i)))
-            expand_rank (listeners, g_ptr_array_index (interfaces, i), rank, out);
+            avi_lan_addresses_expand_rank (listeners, g_ptr_array_index (interfaces, i), rank, out);
         }
     }
   for (guint i = 0; loopback && i < interfaces->len; i++)
@@ -113,7 +114,7 @@ avi_lan_expand_all (GPtrArray *listeners,
       const AviInterface *interface = g_ptr_array_index (interfaces, i);
 
       for (guint rank = 0; interface->up && interface->loopback && rank < N_RANKS; rank++)
-        expand_rank (listeners, interface, rank, out);
+        avi_lan_addresses_expand_rank (listeners, interface, rank, out);
     }
   return out;
 }

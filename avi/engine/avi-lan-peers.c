@@ -21,13 +21,13 @@ struct _AviLanPeers
 };
 
 static void
-view_clear (gpointer data)
+avi_lan_view_clear (gpointer data)
 {
   g_ptr_array_unref (((View *) data)->addresses);
 }
 
 static void
-peer_free (gpointer data)
+avi_lan_peer_free (gpointer data)
 {
   Peer *self = data;
 
@@ -40,7 +40,7 @@ avi_lan_peers_new (void)
 {
   AviLanPeers *self = g_new0 (AviLanPeers, 1);
 
-  self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL, peer_free);
+  self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL, avi_lan_peer_free);
   return self;
 }
 
@@ -59,8 +59,8 @@ avi_lan_peers_get_n (AviLanPeers *self)
 
 /* The place of @source's view, or the one where it belongs. */
 static guint
-peer_find (Peer *self,
-           guint source)
+avi_lan_peer_find (Peer *self,
+                   guint source)
 {
   guint i = 0;
 
@@ -70,15 +70,15 @@ peer_find (Peer *self,
 }
 
 static gboolean
-peer_has (Peer *self,
-          guint at,
-          guint source)
+avi_lan_peer_has (Peer *self,
+                  guint at,
+                  guint source)
 {
   return at < self->views->len && g_array_index (self->views, View, at).source == source;
 }
 
 static GPtrArray *
-copy_addresses (GPtrArray *addresses)
+avi_lan_peers_copy_addresses (GPtrArray *addresses)
 {
   GPtrArray *copy = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
 
@@ -88,7 +88,7 @@ copy_addresses (GPtrArray *addresses)
 }
 
 static GPtrArray *
-peer_join (Peer *self)
+avi_lan_peer_join (Peer *self)
 {
   GPtrArray *all = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
 
@@ -124,16 +124,16 @@ avi_lan_peers_set (AviLanPeers     *self,
       peer = g_new0 (Peer, 1);
       peer->id = *id;
       peer->views = g_array_new (FALSE, FALSE, sizeof (View));
-      g_array_set_clear_func (peer->views, view_clear);
+      g_array_set_clear_func (peer->views, avi_lan_view_clear);
       g_hash_table_insert (self->peers, &peer->id, peer);
     }
 
-  at = peer_find (peer, source);
-  if (peer_has (peer, at, source))
+  at = avi_lan_peer_find (peer, source);
+  if (avi_lan_peer_has (peer, at, source))
     g_array_remove_index (peer->views, at);
-  view.addresses = copy_addresses (addresses);
+  view.addresses = avi_lan_peers_copy_addresses (addresses);
   g_array_insert_val (peer->views, at, view);
-  return peer_join (peer);
+  return avi_lan_peer_join (peer);
 }
 
 gboolean
@@ -143,14 +143,14 @@ avi_lan_peers_remove (AviLanPeers     *self,
                       GPtrArray      **left)
 {
   Peer *peer = g_hash_table_lookup (self->peers, id);
-  guint at = peer != NULL ? peer_find (peer, source) : 0;
+  guint at = peer != NULL ? avi_lan_peer_find (peer, source) : 0;
 
   *left = NULL;
-  if (peer == NULL || !peer_has (peer, at, source))
+  if (peer == NULL || !avi_lan_peer_has (peer, at, source))
     return FALSE;
   g_array_remove_index (peer->views, at);
   if (peer->views->len > 0)
-    *left = peer_join (peer);
+    *left = avi_lan_peer_join (peer);
   else
     g_hash_table_remove (self->peers, id);
   return TRUE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What avi-lan.c and avi-lan-status.c share.
+ * What avi-lan.c, avi-lan-links.c and avi-lan-status.c share.
  */
 #pragma once
 
@@ -59,6 +59,16 @@ struct _AviLan
   char    *status;           /* as last told */
   guint8  *buffer;           /* AVI_MDNS_MAX_PACKET */
 };
+
+/* NULL: mDNS does not run on that interface. */
+AviLanLink *avi_lan_find_link (AviLan *self, guint ifindex);
+void        avi_lan_link_free (AviLanLink *link);
+/* Opens and closes links as the interfaces are now; mDNS and Avahi hear of it. */
+void        avi_lan_update_links (AviLan *self);
+
+/* Of avi-lan.c, for a link: there are packets on a socket; what could not be opened is tried again. */
+void avi_lan_receive   (gpointer user_data, AviLanSocket *socket);
+void avi_lan_retry_due (AviTimer *timer, gint64 now);
 
 /* Tells the status where it is another than before, and comes back when it will be. */
 void avi_lan_update_status (AviLan *self, gint64 now);

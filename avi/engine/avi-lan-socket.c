@@ -30,13 +30,13 @@ struct _AviLanSocket
 };
 
 static AviLanSocket *
-from_watch (AviWatch *watch)
+avi_lan_socket_from_watch (AviWatch *watch)
 {
   return AVI_CONTAINER_OF (watch, AviLanSocket, watch);
 }
 
 static AviLanSocket *
-from_timer (AviTimer *timer)
+avi_lan_socket_from_timer (AviTimer *timer)
 {
   return AVI_CONTAINER_OF (timer, AviLanSocket, timer);
 }
@@ -50,10 +50,10 @@ avi_lan_socket_get_ifindex (AviLanSocket *self)
 /* --- opening --- */
 
 static gboolean
-set_int (int fd,
-         int level,
-         int option,
-         int value)
+avi_lan_socket_set_option (int fd,
+                           int level,
+                           int option,
+                           int value)
 {
   return setsockopt (fd, level, option, &value, sizeof value) == 0;
 }
@@ -67,10 +67,11 @@ avi_lan_socket_bind_ip4 (AviLanSocket *self)
 
   inet_pton (AF_INET, AVI_MDNS_GROUP_IP4, &group.sin_addr);
   membership.imr_multiaddr = group.sin_addr;
-  return set_int (self->fd, IPPROTO_IP, IP_MULTICAST_TTL, 255)
-         && set_int (self->fd, IPPROTO_IP, IP_TTL, 255)
-         && set_int (self->fd, IPPROTO_IP, IP_MULTICAST_LOOP, 1)
-         && set_int (self->fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) /* only what comes by this interface */
+  return avi_lan_socket_set_option (self->fd, IPPROTO_IP, IP_MULTICAST_TTL, 255)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IP, IP_TTL, 255)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IP, IP_MULTICAST_LOOP, 1)
+         /* Only what comes by this interface. */
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IP, IP_MULTICAST_ALL, 0)
          && setsockopt (self->fd, IPPROTO_IP, IP_MULTICAST_IF, &membership, sizeof membership) == 0
          && bind (self->fd, (const struct sockaddr *) &group, sizeof group) == 0
          && setsockopt (self->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof membership) == 0;
@@ -89,11 +90,11 @@ avi_lan_socket_bind_ip6 (AviLanSocket *self)
 
   inet_pton (AF_INET6, AVI_MDNS_GROUP_IP6, &group.sin6_addr);
   membership.ipv6mr_multiaddr = group.sin6_addr;
-  return set_int (self->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
-         && set_int (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
-         && set_int (self->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)
-         && set_int (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1)
-         && set_int (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, self->ifindex)
+  return avi_lan_socket_set_option (self->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 255)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 255)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1)
+         && avi_lan_socket_set_option (self->fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, self->ifindex)
          && bind (self->fd, (const struct sockaddr *) &group, sizeof group) == 0
          && setsockopt (self->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &membership, sizeof membership) == 0;
 }
@@ -105,8 +106,8 @@ avi_lan_socket_open (AviLanSocket *self)
   if (self->fd >= 0)
     avi_fork_guard (self->fd);
   return self->fd >= 0
-         && set_int (self->fd, SOL_SOCKET, SO_REUSEADDR, 1)
-         && set_int (self->fd, SOL_SOCKET, SO_REUSEPORT, 1)
+         && avi_lan_socket_set_option (self->fd, SOL_SOCKET, SO_REUSEADDR, 1)
+         && avi_lan_socket_set_option (self->fd, SOL_SOCKET, SO_REUSEPORT, 1)
          && (self->family == AF_INET ? avi_lan_socket_bind_ip4 (self) : avi_lan_socket_bind_ip6 (self));
 }
 
@@ -116,7 +117,7 @@ static void
 avi_lan_socket_readable (AviWatch *watch,
                          guint32   events)
 {
-  AviLanSocket *self = from_watch (watch);
+  AviLanSocket *self = avi_lan_socket_from_watch (watch);
 
   self->ready (self->user_data, self);
 }
@@ -125,7 +126,7 @@ static void
 avi_lan_socket_resume (AviTimer *timer,
                        gint64    now)
 {
-  AviLanSocket *self = from_timer (timer);
+  AviLanSocket *self = avi_lan_socket_from_timer (timer);
 
   if (!avi_loop_watch (self->loop, &self->watch, self->fd, EPOLLIN, avi_lan_socket_readable, NULL))
     avi_loop_set_timer (self->loop, timer, now + PAUSE, avi_lan_socket_resume);

@@ -9,12 +9,12 @@
 
 static void avi_lan_status_due (AviTimer *timer, gint64 now);
 
-static void add (GString *text, const char *format, ...) G_GNUC_PRINTF (2, 3);
+static void avi_lan_status_add (GString *text, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static void
-add (GString    *text,
-     const char *format,
-     ...)
+avi_lan_status_add (GString    *text,
+                    const char *format,
+                    ...)
 {
   va_list args;
 
@@ -26,44 +26,44 @@ add (GString    *text,
 }
 
 static gboolean
-link_is_open (const AviLanLink *link)
+avi_lan_link_is_open (const AviLanLink *link)
 {
   return link->sockets[0] != NULL || link->sockets[1] != NULL;
 }
 
 static gboolean
-link_is_silent (const AviLanLink *link,
-                gint64            now)
+avi_lan_link_is_silent (const AviLanLink *link,
+                        gint64            now)
 {
-  return link_is_open (link) && !link->heard && now - link->since >= AVI_LAN_SILENCE;
+  return avi_lan_link_is_open (link) && !link->heard && now - link->since >= AVI_LAN_SILENCE;
 }
 
 static gboolean
-link_is_quiet (const AviLanLink *link,
-               gint64            now)
+avi_lan_link_is_quiet (const AviLanLink *link,
+                       gint64            now)
 {
-  return link_is_open (link) && link->quiet;
+  return avi_lan_link_is_open (link) && link->quiet;
 }
 
 static gboolean
-link_works (const AviLanLink *link,
-            gint64            now)
+avi_lan_link_works (const AviLanLink *link,
+                    gint64            now)
 {
-  return link_is_open (link);
+  return avi_lan_link_is_open (link);
 }
 
 static gboolean
-link_has_port_taken (const AviLanLink *link,
-                     gint64            now)
+avi_lan_link_has_port_taken (const AviLanLink *link,
+                             gint64            now)
 {
   return link->port_taken;
 }
 
 /* "eth0", "eth0 and wlan0", "eth0, eth1 and wlan0"; NULL for none. */
 static char *
-list_links (AviLan   *self,
-            gboolean (*filter) (const AviLanLink *link, gint64 now),
-            gint64    now)
+avi_lan_status_list_links (AviLan   *self,
+                           gboolean (*filter) (const AviLanLink *link, gint64 now),
+                           gint64    now)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new ();
   GString *text = g_string_new (NULL);
@@ -82,7 +82,7 @@ list_links (AviLan   *self,
 }
 
 static gboolean
-is_any_usable (AviLan *self)
+avi_lan_status_is_any_usable (AviLan *self)
 {
   GPtrArray *interfaces = avi_interfaces_get (self->interfaces);
 
@@ -95,57 +95,63 @@ is_any_usable (AviLan *self)
 }
 
 static void
-add_seen (AviLan  *self,
-          GString *text,
-          gint64   now)
+avi_lan_status_add_seen (AviLan  *self,
+                         GString *text,
+                         gint64   now)
 {
-  g_autofree char *open = list_links (self, link_works, now);
+  g_autofree char *open = avi_lan_status_list_links (self, avi_lan_link_works, now);
   guint n = avi_lan_peers_get_n (self->peers);
 
   if (open != NULL && n == 0)
-    add (text, "mDNS on %s: no other node seen yet", open);
+    avi_lan_status_add (text, "mDNS on %s: no other node seen yet", open);
   else if (open != NULL)
-    add (text, "mDNS on %s: %u node%s seen", open, n, n == 1 ? "" : "s");
-  else if (self->links->len == 0 && is_any_usable (self))
-    add (text, "no network interface that is up has an address and multicast: mDNS waits for one");
+    avi_lan_status_add (text, "mDNS on %s: %u node%s seen", open, n, n == 1 ? "" : "s");
+  else if (self->links->len == 0 && avi_lan_status_is_any_usable (self))
+    avi_lan_status_add (text, "no network interface that is up has an address and multicast: mDNS waits for one");
   else if (self->links->len == 0)
-    add (text, "no network interface is up but loopback: only programs on this machine can be found");
+    avi_lan_status_add (text, "no network interface is up but loopback: only programs on this machine can be found");
 }
 
 static void
-add_problems (AviLan  *self,
-              GString *text,
-              gint64   now)
+avi_lan_status_add_problems (AviLan  *self,
+                             GString *text,
+                             gint64   now)
 {
-  g_autofree char *taken = list_links (self, link_has_port_taken, now);
-  g_autofree char *silent = list_links (self, link_is_silent, now);
-  g_autofree char *quiet = list_links (self, link_is_quiet, now);
+  g_autofree char *taken = avi_lan_status_list_links (self, avi_lan_link_has_port_taken, now);
+  g_autofree char *silent = avi_lan_status_list_links (self, avi_lan_link_is_silent, now);
+  g_autofree char *quiet = avi_lan_status_list_links (self, avi_lan_link_is_quiet, now);
 
   if (taken != NULL)
-    add (text, "UDP port %u is taken on %s by a program that does not share it: stop it, or make it share the port",
-         AVI_MDNS_PORT, taken);
+    avi_lan_status_add (text,
+                        "UDP port %u is taken on %s by a program that does not share it: "
+                        "stop it, or make it share the port",
+                        AVI_MDNS_PORT, taken);
   if (silent != NULL)
-    add (text, "no mDNS of any other host heard on %s for %d s: an access point may keep its clients apart, or a "
-               "firewall may block UDP port %u; else give one node the address of another, that is enough",
-         silent, (int) (AVI_LAN_SILENCE / G_USEC_PER_SEC), AVI_MDNS_PORT);
+    avi_lan_status_add (text,
+                        "no mDNS of any other host heard on %s for %d s: an access point may keep its clients apart, "
+                        "or a firewall may block UDP port %u; else give one node the address of another, "
+                        "that is enough",
+                        silent, (int) (AVI_LAN_SILENCE / G_USEC_PER_SEC), AVI_MDNS_PORT);
   if (quiet != NULL)
-    add (text,
-         "no mDNS of any other host heard on %s for %d min, though all were asked, and there was some before: "
-         "nobody else may be left there, or an access point or a firewall lets multicast to UDP port %u pass no more",
-         quiet, (int) (AVI_MDNS_QUIET_TIME / (60 * G_USEC_PER_SEC)), AVI_MDNS_PORT);
+    avi_lan_status_add (text,
+                        "no mDNS of any other host heard on %s for %d min, though all were asked, "
+                        "and there was some before: nobody else may be left there, "
+                        "or an access point or a firewall lets multicast to UDP port %u pass no more",
+                        quiet, (int) (AVI_MDNS_QUIET_TIME / (60 * G_USEC_PER_SEC)), AVI_MDNS_PORT);
   for (guint i = 0; i < self->links->len; i++)
     {
       AviLanLink *link = g_ptr_array_index (self->links, i);
 
       if (link->problem != NULL)
-        add (text, "%s", link->problem);
+        avi_lan_status_add (text, "%s", link->problem);
       if (link->send_error != 0)
-        add (text, "cannot send mDNS on %s: %s", link->name, g_strerror (link->send_error));
+        avi_lan_status_add (text, "cannot send mDNS on %s: %s", link->name, g_strerror (link->send_error));
     }
   if (self->too_many)
-    add (text, "more than %u network interfaces are up: mDNS runs on the first of them", AVI_LAN_MAX_LINKS);
+    avi_lan_status_add (text, "more than %u network interfaces are up: mDNS runs on the first of them",
+                        AVI_LAN_MAX_LINKS);
   if (self->avahi_problem != NULL)
-    add (text, "Avahi: %s", self->avahi_problem);
+    avi_lan_status_add (text, "Avahi: %s", self->avahi_problem);
 }
 
 static char *
@@ -155,13 +161,13 @@ avi_lan_describe (AviLan *self,
   GString *text = g_string_new (NULL);
 
   if (self->problem != NULL)
-    add (text, "%s", self->problem);
+    avi_lan_status_add (text, "%s", self->problem);
   else if (self->mdns == NULL)
-    add (text, "mDNS is switched off");
+    avi_lan_status_add (text, "mDNS is switched off");
   else
     {
-      add_seen (self, text, now);
-      add_problems (self, text, now);
+      avi_lan_status_add_seen (self, text, now);
+      avi_lan_status_add_problems (self, text, now);
     }
   return g_string_free (text, FALSE);
 }
@@ -177,7 +183,7 @@ avi_lan_get_status_deadline (AviLan *self,
     {
       AviLanLink *link = g_ptr_array_index (self->links, i);
 
-      if (link_is_open (link) && !link->heard && now - link->since < AVI_LAN_SILENCE)
+      if (avi_lan_link_is_open (link) && !link->heard && now - link->since < AVI_LAN_SILENCE)
         deadline = MIN (deadline, link->since + AVI_LAN_SILENCE);
     }
   return deadline;

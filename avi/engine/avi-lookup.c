@@ -114,7 +114,7 @@ avi_lookup_answered (AviLookup    *self,
 }
 
 static GPtrArray *
-new_addresses (void)
+avi_lookup_new_addresses (void)
 {
   return g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
 }
@@ -149,7 +149,7 @@ avi_lookup_host_found (GObject      *source,
   AviLookup *self = user_data;
   g_autoptr(GError) error = NULL;
   GList *ips = g_resolver_lookup_by_name_with_flags_finish (G_RESOLVER (source), result, &error);
-  GPtrArray *found = new_addresses ();
+  GPtrArray *found = avi_lookup_new_addresses ();
 
   for (GList *item = ips; item != NULL; item = item->next)
     avi_lookup_take_ip (self, item->data, found);
@@ -246,7 +246,7 @@ avi_lookup_records_found (GObject      *source,
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) answer = g_task_propagate_pointer (G_TASK (result), &error);
-  GPtrArray *found = new_addresses ();
+  GPtrArray *found = avi_lookup_new_addresses ();
 
   if (answer != NULL)
     avi_lookup_read_answer (avi_span_from_bytes (answer), found, &error);

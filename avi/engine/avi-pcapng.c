@@ -29,19 +29,23 @@
 static const guint8 syn_options[] = { 3, 3, 14, 1 };
 
 static void
-avi_pcapng_put (GByteArray *out, gconstpointer data, gsize len)
+avi_pcapng_put (GByteArray   *out,
+                gconstpointer data,
+                gsize         len)
 {
   g_byte_array_append (out, data, (guint) len);
 }
 
 static void
-avi_pcapng_put_u16 (GByteArray *out, guint16 value)
+avi_pcapng_put_u16 (GByteArray *out,
+                    guint16     value)
 {
   avi_pcapng_put (out, &value, sizeof value);
 }
 
 static void
-avi_pcapng_put_u32 (GByteArray *out, guint32 value)
+avi_pcapng_put_u32 (GByteArray *out,
+                    guint32     value)
 {
   avi_pcapng_put (out, &value, sizeof value);
 }
@@ -56,7 +60,10 @@ avi_pcapng_pad (GByteArray *out)
 }
 
 static void
-avi_pcapng_put_option (GByteArray *out, guint16 code, gconstpointer data, gsize len)
+avi_pcapng_put_option (GByteArray   *out,
+                       guint16       code,
+                       gconstpointer data,
+                       gsize         len)
 {
   avi_pcapng_put_u16 (out, code);
   avi_pcapng_put_u16 (out, (guint16) len);
@@ -65,7 +72,9 @@ avi_pcapng_put_option (GByteArray *out, guint16 code, gconstpointer data, gsize 
 }
 
 static void
-avi_pcapng_put_text (GByteArray *out, guint16 code, const char *text)
+avi_pcapng_put_text (GByteArray *out,
+                     guint16     code,
+                     const char *text)
 {
   if (text != NULL)
     avi_pcapng_put_option (out, code, text, MIN (strlen (text), MAX_COMMENT));
@@ -73,7 +82,8 @@ avi_pcapng_put_text (GByteArray *out, guint16 code, const char *text)
 
 /* Its length is filled in at its end. */
 static gsize
-avi_pcapng_begin_block (GByteArray *out, guint32 type)
+avi_pcapng_begin_block (GByteArray *out,
+                        guint32     type)
 {
   gsize start = out->len;
 
@@ -83,7 +93,8 @@ avi_pcapng_begin_block (GByteArray *out, guint32 type)
 }
 
 static void
-avi_pcapng_end_block (GByteArray *out, gsize start)
+avi_pcapng_end_block (GByteArray *out,
+                      gsize       start)
 {
   guint32 len;
 
@@ -94,7 +105,9 @@ avi_pcapng_end_block (GByteArray *out, gsize start)
 }
 
 void
-avi_pcapng_put_head (GByteArray *out, const char *program, const char *comment)
+avi_pcapng_put_head (GByteArray *out,
+                     const char *program,
+                     const char *comment)
 {
   static const guint8 unknown_length[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
   gsize start = avi_pcapng_begin_block (out, BLOCK_SECTION);
@@ -119,7 +132,9 @@ avi_pcapng_put_head (GByteArray *out, const char *program, const char *comment)
 
 /* The sum of RFC 1071; @sum goes on from an even number of bytes. */
 static guint32
-avi_pcapng_sum (guint32 sum, gconstpointer data, gsize len)
+avi_pcapng_sum (guint32       sum,
+                gconstpointer data,
+                gsize         len)
 {
   const guint8 *bytes = data;
 
@@ -141,14 +156,20 @@ avi_pcapng_check (guint32 sum)
 
 /* Of the pseudo header before @len bytes of TCP (RFC 9293, 3.1; RFC 8200, 8.1). */
 static guint32
-avi_pcapng_sum_addresses (gconstpointer from, gconstpointer to, gsize address_len, gsize len)
+avi_pcapng_sum_addresses (gconstpointer from,
+                          gconstpointer to,
+                          gsize         address_len,
+                          gsize         len)
 {
   return avi_pcapng_sum (avi_pcapng_sum (IPPROTO_TCP + (guint32) len, from, address_len), to, address_len);
 }
 
 /* Returns the sum of the pseudo header. @len: of the TCP segment. */
 static guint32
-avi_pcapng_put_ip4 (GByteArray *out, const struct sockaddr_in *from, const struct sockaddr_in *to, gsize len)
+avi_pcapng_put_ip4 (GByteArray               *out,
+                    const struct sockaddr_in *from,
+                    const struct sockaddr_in *to,
+                    gsize                     len)
 {
   struct iphdr ip = {
     .version = 4,
@@ -167,7 +188,10 @@ avi_pcapng_put_ip4 (GByteArray *out, const struct sockaddr_in *from, const struc
 }
 
 static guint32
-avi_pcapng_put_ip6 (GByteArray *out, const struct sockaddr_in6 *from, const struct sockaddr_in6 *to, gsize len)
+avi_pcapng_put_ip6 (GByteArray                *out,
+                    const struct sockaddr_in6 *from,
+                    const struct sockaddr_in6 *to,
+                    gsize                      len)
 {
   struct ip6_hdr ip = {
     .ip6_src = from->sin6_addr,
@@ -190,7 +214,11 @@ avi_pcapng_get_port (const struct sockaddr_storage *end)
 }
 
 static void
-avi_pcapng_put_tcp (AviPcapngFlow *self, GByteArray *out, AviPcapngEnd from, guint8 flags, AviSpan payload)
+avi_pcapng_put_tcp (AviPcapngFlow *self,
+                    GByteArray    *out,
+                    AviPcapngEnd   from,
+                    guint8         flags,
+                    AviSpan        payload)
 {
   const struct sockaddr_storage *source = &self->ends[from], *target = &self->ends[!from];
   gsize options_len = flags & TH_SYN ? sizeof syn_options : 0;
@@ -256,7 +284,9 @@ avi_pcapng_put_segment (AviPcapngFlow *self,
 /* --- a conversation --- */
 
 void
-avi_pcapng_flow_init (AviPcapngFlow *self, const struct sockaddr *us, const struct sockaddr *peer)
+avi_pcapng_flow_init (AviPcapngFlow         *self,
+                      const struct sockaddr *us,
+                      const struct sockaddr *peer)
 {
   const struct sockaddr *ends[] = { us, peer };
   gboolean known = us->sa_family == peer->sa_family && (us->sa_family == AF_INET || us->sa_family == AF_INET6);
@@ -273,7 +303,11 @@ avi_pcapng_flow_init (AviPcapngFlow *self, const struct sockaddr *us, const stru
 }
 
 void
-avi_pcapng_put_open (AviPcapngFlow *self, GByteArray *out, AviPcapngEnd dialler, gint64 time, const char *comment)
+avi_pcapng_put_open (AviPcapngFlow *self,
+                     GByteArray    *out,
+                     AviPcapngEnd   dialler,
+                     gint64         time,
+                     const char    *comment)
 {
   avi_pcapng_put_segment (self, out, dialler, TH_SYN, AVI_SPAN_EMPTY, time, comment);
   avi_pcapng_put_segment (self, out, !dialler, TH_SYN | TH_ACK, AVI_SPAN_EMPTY, time, NULL);
@@ -299,13 +333,19 @@ avi_pcapng_put_data (AviPcapngFlow *self,
 }
 
 void
-avi_pcapng_skip (AviPcapngFlow *self, AviPcapngEnd from, gsize n)
+avi_pcapng_skip (AviPcapngFlow *self,
+                 AviPcapngEnd   from,
+                 gsize          n)
 {
   self->next[from] += (guint32) n;
 }
 
 void
-avi_pcapng_put_close (AviPcapngFlow *self, GByteArray *out, AviPcapngEnd first, gint64 time, const char *comment)
+avi_pcapng_put_close (AviPcapngFlow *self,
+                      GByteArray    *out,
+                      AviPcapngEnd   first,
+                      gint64         time,
+                      const char    *comment)
 {
   avi_pcapng_put_segment (self, out, first, TH_FIN | TH_ACK, AVI_SPAN_EMPTY, time, comment);
   avi_pcapng_put_segment (self, out, !first, TH_FIN | TH_ACK, AVI_SPAN_EMPTY, time, NULL);

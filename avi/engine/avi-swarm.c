@@ -142,7 +142,7 @@ avi_swarm_ensure (AviSwarm        *self,
 
 /* --- discovery --- */
 
-/* A new address: whatever went wrong before may not any more. */
+/* A new address: the peer may be there. What failed at others still says which to try first. */
 static void
 avi_swarm_forgive_peer (AviSwarm     *self,
                         AviPeerEntry *entry)
@@ -153,7 +153,6 @@ avi_swarm_forgive_peer (AviSwarm     *self,
     return;
   entry->forgiven = now;
   entry->failures = 0;
-  avi_addresses_forgive (entry->addresses);
   avi_loop_clear_timer (self->engine->loop, &entry->redial_timer);
 }
 

@@ -79,10 +79,8 @@ avi_noise_handshake_mix_hash (AviNoiseHandshake *self, AviSpan data)
 
 /* Section 4.3, HKDF with two outputs. */
 static void
-avi_noise_handshake_derive (AviNoiseHandshake *self,
-                            AviSpan            material,
-                            guint8             first[AVI_SHA256_LEN],
-                            guint8             second[AVI_SHA256_LEN])
+avi_noise_handshake_derive (AviNoiseHandshake *self, AviSpan material, guint8 first[AVI_SHA256_LEN],
+                            guint8 second[AVI_SHA256_LEN])
 {
   static const guint8 one = 1, two = 2;
   guint8 temporary[AVI_SHA256_LEN];
@@ -125,11 +123,8 @@ avi_noise_handshake_mix_token (AviNoiseHandshake *self, Token token, GError **er
 }
 
 void
-avi_noise_handshake_init (AviNoiseHandshake  *self,
-                          gboolean            initiator,
-                          AviSpan             prologue,
-                          const AviNoiseKeys *local_static,
-                          const guint8        ephemeral_secret[AVI_X25519_LEN])
+avi_noise_handshake_init (AviNoiseHandshake *self, gboolean initiator, AviSpan prologue,
+                          const AviNoiseKeys *local_static, const guint8 ephemeral_secret[AVI_X25519_LEN])
 {
   *self = (AviNoiseHandshake) { .initiator = initiator, .local_static = *local_static };
   avi_noise_keys_init (&self->ephemeral, ephemeral_secret);

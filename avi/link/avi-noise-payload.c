@@ -28,7 +28,7 @@ typedef struct
 } Signed;
 
 static void
-signed_init (Signed *self, const guint8 public[AVI_X25519_LEN])
+avi_noise_payload_init_signed (Signed *self, const guint8 public[AVI_X25519_LEN])
 {
   memcpy (self->bytes, SIGNATURE_CONTEXT, sizeof SIGNATURE_CONTEXT - 1);
   memcpy (self->bytes + sizeof SIGNATURE_CONTEXT - 1, public, AVI_X25519_LEN);
@@ -46,7 +46,7 @@ avi_noise_static_new (AviKeyPair *identity, AviRandom *random)
   avi_noise_keys_init (&self->keys, secret);
   avi_wipe (secret, sizeof secret);
 
-  signed_init (&to_sign, self->keys.public);
+  avi_noise_payload_init_signed (&to_sign, self->keys.public);
   avi_key_pair_sign (identity, AVI_SPAN (to_sign.bytes, sizeof to_sign.bytes), self->signature);
   self->identity = avi_public_key_ref (avi_key_pair_get_public (identity));
   return self;
@@ -115,15 +115,13 @@ avi_noise_payload_check_peer (const AviPeerId *peer, const AviPeerId *expected, 
 }
 
 static gboolean
-avi_noise_payload_check_signature (AviPublicKey *key,
-                                   const guint8  remote_static[AVI_X25519_LEN],
-                                   AviSpan       signature,
-                                   GError      **error)
+avi_noise_payload_check_signature (AviPublicKey *key, const guint8 remote_static[AVI_X25519_LEN], AviSpan signature,
+                                   GError **error)
 {
   g_autofree char *peer = NULL;
   Signed to_check;
 
-  signed_init (&to_check, remote_static);
+  avi_noise_payload_init_signed (&to_check, remote_static);
   if (avi_public_key_verify (key, AVI_SPAN (to_check.bytes, sizeof to_check.bytes), signature))
     return TRUE;
 
@@ -159,13 +157,8 @@ avi_noise_payload_choose_muxer (const Avi__Wire__NoiseExtensions *theirs, const 
 }
 
 AviPublicKey *
-avi_noise_payload_check (AviSpan            payload,
-                         const guint8       remote_static[AVI_X25519_LEN],
-                         const AviPeerId   *expected,
-                         const char *const *muxers,
-                         gboolean           initiator,
-                         const char       **muxer,
-                         GError           **error)
+avi_noise_payload_check (AviSpan payload, const guint8 remote_static[AVI_X25519_LEN], const AviPeerId *expected,
+                         const char *const *muxers, gboolean initiator, const char **muxer, GError **error)
 {
   g_autoptr(AviArena) arena = avi_arena_new (ARENA_BUDGET);
   g_autoptr(AviPublicKey) key = NULL;

@@ -14,8 +14,7 @@ avi_yamux_frame_read_u32 (const guint8 *bytes)
 }
 
 static void
-avi_yamux_frame_write_u32 (guint8 *bytes,
-                           guint32 value)
+avi_yamux_frame_write_u32 (guint8 *bytes, guint32 value)
 {
   bytes[0] = value >> 24;
   bytes[1] = value >> 16;
@@ -24,9 +23,7 @@ avi_yamux_frame_write_u32 (guint8 *bytes,
 }
 
 gboolean
-avi_yamux_frame_decode (const guint8   bytes[AVI_YAMUX_HEADER_LEN],
-                        AviYamuxFrame *out,
-                        GError       **error)
+avi_yamux_frame_decode (const guint8 bytes[AVI_YAMUX_HEADER_LEN], AviYamuxFrame *out, GError **error)
 {
   if (bytes[0] != VERSION)
     {
@@ -54,8 +51,7 @@ avi_yamux_frame_decode (const guint8   bytes[AVI_YAMUX_HEADER_LEN],
 }
 
 gboolean
-avi_yamux_frame_put (const AviYamuxFrame *self,
-                     AviWriter           *writer)
+avi_yamux_frame_put (const AviYamuxFrame *self, AviWriter *writer)
 {
   guint8 *bytes = avi_writer_append (writer, AVI_YAMUX_HEADER_LEN);
 

@@ -4,9 +4,7 @@
 #include "link/avi-yamux-ping.h"
 
 void
-avi_yamux_ping_init (AviYamuxPing *self,
-                     gint64        interval,
-                     gint64        timeout)
+avi_yamux_ping_init (AviYamuxPing *self, gint64 interval, gint64 timeout)
 {
   *self = (AviYamuxPing) { .interval = interval, .timeout = timeout, .heard_at = -1, .asked_at = -1 };
 
@@ -28,9 +26,7 @@ avi_yamux_ping_deadline (const AviYamuxPing *self)
 }
 
 gboolean
-avi_yamux_ping_advance (AviYamuxPing *self,
-                        gboolean      heard,
-                        gint64        now)
+avi_yamux_ping_advance (AviYamuxPing *self, gboolean heard, gint64 now)
 {
   if (heard || self->heard_at < 0)
     self->heard_at = now;
@@ -58,26 +54,21 @@ avi_yamux_ping_ask (AviYamuxPing *self)
 }
 
 void
-avi_yamux_ping_refresh (AviYamuxPing *self,
-                        gint64        now)
+avi_yamux_ping_refresh (AviYamuxPing *self, gint64 now)
 {
   if (self->interval >= 0 && now - self->measured_at >= self->interval)
     avi_yamux_ping_ask (self);
 }
 
 void
-avi_yamux_ping_sent (AviYamuxPing *self,
-                     gint64        now)
+avi_yamux_ping_sent (AviYamuxPing *self, gint64 now)
 {
   self->state = AVI_YAMUX_PING_SENT;
   self->asked_at = now;
 }
 
 gboolean
-avi_yamux_ping_answered (AviYamuxPing *self,
-                         guint32       value,
-                         gint64        now,
-                         gint64       *round_trip)
+avi_yamux_ping_answered (AviYamuxPing *self, guint32 value, gint64 now, gint64 *round_trip)
 {
   if (self->state != AVI_YAMUX_PING_SENT || value != self->value)
     return FALSE;

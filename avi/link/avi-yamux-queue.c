@@ -4,8 +4,7 @@
 #include "link/avi-yamux-queue.h"
 
 void
-avi_yamux_queue_push (AviYamuxQueue *self,
-                      GBytes        *bytes)
+avi_yamux_queue_push (AviYamuxQueue *self, GBytes *bytes)
 {
   if (g_bytes_get_size (bytes) == 0)
     return;
@@ -15,9 +14,7 @@ avi_yamux_queue_push (AviYamuxQueue *self,
 }
 
 void
-avi_yamux_queue_take (AviYamuxQueue *self,
-                      guint8        *out,
-                      gsize          n)
+avi_yamux_queue_take (AviYamuxQueue *self, guint8 *out, gsize n)
 {
   g_return_if_fail (n <= self->len);
 

@@ -5,8 +5,7 @@
 
 /* A stream that the peer can know: until our SYN is out a frame for it is as stray as any. */
 static AviYamuxStream *
-avi_yamux_find_known (AviYamux *self,
-                      guint32   id)
+avi_yamux_find_known (AviYamux *self, guint32 id)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -14,8 +13,7 @@ avi_yamux_find_known (AviYamux *self,
 }
 
 static gboolean
-avi_yamux_is_ours (AviYamux *self,
-                   guint32   id)
+avi_yamux_is_ours (AviYamux *self, guint32 id)
 {
   return (id & 1) == (self->config.initiator ? 1 : 0);
 }
@@ -23,8 +21,7 @@ avi_yamux_is_ours (AviYamux *self,
 /* A frame of no open stream. DATA may have been under way when we reset the stream, but not more of it
  * than that stream had credit left; what has no payload costs nothing. */
 static void
-avi_yamux_on_stray (AviYamux            *self,
-                    const AviYamuxFrame *frame)
+avi_yamux_on_stray (AviYamux *self, const AviYamuxFrame *frame)
 {
   if (frame->type != AVI_YAMUX_DATA)
     return;
@@ -42,8 +39,7 @@ avi_yamux_on_stray (AviYamux            *self,
 
 /* Returns the new stream, or NULL where it is refused. */
 static AviYamuxStream *
-avi_yamux_on_syn (AviYamux            *self,
-                  const AviYamuxFrame *frame)
+avi_yamux_on_syn (AviYamux *self, const AviYamuxFrame *frame)
 {
   if (avi_yamux_is_ours (self, frame->stream) || avi_yamux_find (self, frame->stream) != NULL)
     {
@@ -69,9 +65,7 @@ avi_yamux_on_syn (AviYamux            *self,
 }
 
 static void
-avi_yamux_on_data (AviYamux            *self,
-                   AviYamuxStream      *stream,
-                   const AviYamuxFrame *frame)
+avi_yamux_on_data (AviYamux *self, AviYamuxStream *stream, const AviYamuxFrame *frame)
 {
   if (frame->length > 0 && stream->received_all)
     {
@@ -92,9 +86,7 @@ avi_yamux_on_data (AviYamux            *self,
 }
 
 static void
-avi_yamux_on_window_update (AviYamux            *self,
-                            AviYamuxStream      *stream,
-                            const AviYamuxFrame *frame)
+avi_yamux_on_window_update (AviYamux *self, AviYamuxStream *stream, const AviYamuxFrame *frame)
 {
   /* With RST the length is the reason (go-libp2p's error codes). */
   if (frame->flags & AVI_YAMUX_RST)
@@ -112,8 +104,7 @@ avi_yamux_on_window_update (AviYamux            *self,
 }
 
 static void
-avi_yamux_on_fin (AviYamux       *self,
-                  AviYamuxStream *stream)
+avi_yamux_on_fin (AviYamux *self, AviYamuxStream *stream)
 {
   if (stream->received_all)
     return;
@@ -124,8 +115,7 @@ avi_yamux_on_fin (AviYamux       *self,
 }
 
 static void
-avi_yamux_on_stream_frame (AviYamux            *self,
-                           const AviYamuxFrame *frame)
+avi_yamux_on_stream_frame (AviYamux *self, const AviYamuxFrame *frame)
 {
   gboolean opens = (frame->flags & AVI_YAMUX_SYN) != 0;
   AviYamuxStream *stream = opens ? avi_yamux_on_syn (self, frame) : avi_yamux_find_known (self, frame->stream);
@@ -166,9 +156,7 @@ avi_yamux_on_stream_frame (AviYamux            *self,
 
 /* TRUE: @event is set. */
 static gboolean
-avi_yamux_on_ping (AviYamux            *self,
-                   const AviYamuxFrame *frame,
-                   AviYamuxEvent       *event)
+avi_yamux_on_ping (AviYamux *self, const AviYamuxFrame *frame, AviYamuxEvent *event)
 {
   if (frame->flags & AVI_YAMUX_SYN)
     {
@@ -189,9 +177,7 @@ avi_yamux_on_ping (AviYamux            *self,
 
 /* TRUE: @event is set. */
 static gboolean
-avi_yamux_on_frame (AviYamux            *self,
-                    const AviYamuxFrame *frame,
-                    AviYamuxEvent       *event)
+avi_yamux_on_frame (AviYamux *self, const AviYamuxFrame *frame, AviYamuxEvent *event)
 {
   switch (frame->type)
     {
@@ -216,8 +202,7 @@ avi_yamux_on_frame (AviYamux            *self,
 
 /* Reads on to the end of a header. TRUE: @event is set. */
 static gboolean
-avi_yamux_read_header (AviYamux      *self,
-                       AviYamuxEvent *event)
+avi_yamux_read_header (AviYamux *self, AviYamuxEvent *event)
 {
   gsize n = MIN (self->input.len, AVI_YAMUX_HEADER_LEN - self->header_len);
   AviYamuxFrame frame;
@@ -234,8 +219,7 @@ avi_yamux_read_header (AviYamux      *self,
 
 /* Reads on in a body. TRUE: @event is set. */
 static gboolean
-avi_yamux_read_body (AviYamux      *self,
-                     AviYamuxEvent *event)
+avi_yamux_read_body (AviYamux *self, AviYamuxEvent *event)
 {
   AviSpan part = AVI_SPAN (self->input.data, MIN (self->input.len, self->body_left));
   /* The owner may have reset it meanwhile. */
@@ -263,8 +247,7 @@ avi_yamux_read_body (AviYamux      *self,
 
 /* Hands out what happened first to the stream that waits longest. */
 static void
-avi_yamux_take_happened (AviYamux      *self,
-                         AviYamuxEvent *event)
+avi_yamux_take_happened (AviYamux *self, AviYamuxEvent *event)
 {
   static const AviYamuxEventType types[] = { AVI_YAMUX_EVENT_STREAM, AVI_YAMUX_EVENT_WRITABLE, AVI_YAMUX_EVENT_FINISHED,
                                              AVI_YAMUX_EVENT_RESET, AVI_YAMUX_EVENT_CLOSED };
@@ -283,8 +266,7 @@ avi_yamux_take_happened (AviYamux      *self,
 }
 
 gboolean
-avi_yamux_next (AviYamux      *self,
-                AviYamuxEvent *event)
+avi_yamux_next (AviYamux *self, AviYamuxEvent *event)
 {
   *event = (AviYamuxEvent) { 0 };
 
@@ -304,9 +286,7 @@ avi_yamux_next (AviYamux      *self,
 }
 
 void
-avi_yamux_advance (AviYamux *self,
-                   gboolean  heard,
-                   gint64    now)
+avi_yamux_advance (AviYamux *self, gboolean heard, gint64 now)
 {
   self->now = now;
   if (!avi_yamux_ping_advance (&self->ping, heard, now))
@@ -315,10 +295,7 @@ avi_yamux_advance (AviYamux *self,
 }
 
 gboolean
-avi_yamux_receive (AviYamux  *self,
-                   AviSpan    bytes,
-                   gint64     now,
-                   GError   **error)
+avi_yamux_receive (AviYamux *self, AviSpan bytes, gint64 now, GError **error)
 {
   if (self->error == NULL)
     {

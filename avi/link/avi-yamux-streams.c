@@ -9,10 +9,7 @@
 #define NEARLY_EMPTY 1024
 
 void
-avi_yamux_fail (AviYamux   *self,
-                AviError    code,
-                const char *format,
-                ...)
+avi_yamux_fail (AviYamux *self, AviError code, const char *format, ...)
 {
   va_list args;
 
@@ -25,9 +22,7 @@ avi_yamux_fail (AviYamux   *self,
 }
 
 void
-avi_yamux_enlist (GQueue         *queue,
-                  GList          *link,
-                  AviYamuxStream *stream)
+avi_yamux_enlist (GQueue *queue, GList *link, AviYamuxStream *stream)
 {
   if (link->data != NULL)
     return;
@@ -37,8 +32,7 @@ avi_yamux_enlist (GQueue         *queue,
 }
 
 void
-avi_yamux_delist (GQueue *queue,
-                  GList  *link)
+avi_yamux_delist (GQueue *queue, GList *link)
 {
   if (link->data == NULL)
     return;
@@ -48,8 +42,7 @@ avi_yamux_delist (GQueue *queue,
 }
 
 AviYamuxStream *
-avi_yamux_find (AviYamux *self,
-                guint32   id)
+avi_yamux_find (AviYamux *self, guint32 id)
 {
   return self->streams != NULL ? g_hash_table_lookup (self->streams, GUINT_TO_POINTER (id)) : NULL;
 }
@@ -62,9 +55,7 @@ avi_yamux_stream_free (AviYamuxStream *stream)
 }
 
 AviYamuxStream *
-avi_yamux_add (AviYamux           *self,
-               guint32             id,
-               AviYamuxStreamState state)
+avi_yamux_add (AviYamux *self, guint32 id, AviYamuxStreamState state)
 {
   AviYamuxStream *stream = g_new0 (AviYamuxStream, 1);
 
@@ -85,9 +76,7 @@ avi_yamux_add (AviYamux           *self,
 }
 
 void
-avi_yamux_set_state (AviYamux           *self,
-                     AviYamuxStream     *stream,
-                     AviYamuxStreamState state)
+avi_yamux_set_state (AviYamux *self, AviYamuxStream *stream, AviYamuxStreamState state)
 {
   if (stream->state == AVI_YAMUX_STREAM_OFFERED)
     self->n_unaccepted--;
@@ -98,8 +87,7 @@ avi_yamux_set_state (AviYamux           *self,
 }
 
 void
-avi_yamux_drop (AviYamux       *self,
-                AviYamuxStream *stream)
+avi_yamux_drop (AviYamux *self, AviYamuxStream *stream)
 {
   avi_yamux_set_state (self, stream, AVI_YAMUX_STREAM_ESTABLISHED); /* counted nowhere */
   avi_yamux_delist (&self->happened, &stream->in_happened);
@@ -112,8 +100,7 @@ avi_yamux_drop (AviYamux       *self,
 }
 
 void
-avi_yamux_accept (AviYamux       *self,
-                  AviYamuxStream *stream)
+avi_yamux_accept (AviYamux *self, AviYamuxStream *stream)
 {
   if (stream->state != AVI_YAMUX_STREAM_OFFERED)
     return;
@@ -123,26 +110,21 @@ avi_yamux_accept (AviYamux       *self,
 }
 
 void
-avi_yamux_happened (AviYamux       *self,
-                    AviYamuxStream *stream,
-                    guint           what)
+avi_yamux_happened (AviYamux *self, AviYamuxStream *stream, guint what)
 {
   stream->happened |= what;
   avi_yamux_enlist (&self->happened, &stream->in_happened, stream);
 }
 
 void
-avi_yamux_check_closed (AviYamux       *self,
-                        AviYamuxStream *stream)
+avi_yamux_check_closed (AviYamux *self, AviYamuxStream *stream)
 {
   if (stream->received_all && stream->send_state == AVI_YAMUX_SENT_ALL)
     avi_yamux_happened (self, stream, AVI_YAMUX_HAPPENED_CLOSED);
 }
 
 gboolean
-avi_yamux_fits (AviYamux             *self,
-                const AviYamuxStream *stream,
-                gsize                 n)
+avi_yamux_fits (AviYamux *self, const AviYamuxStream *stream, gsize n)
 {
   gsize max = self->config.max_send_queue;
 
@@ -156,8 +138,7 @@ avi_yamux_get_sendable (const AviYamuxStream *stream)
 }
 
 void
-avi_yamux_check_ready (AviYamux       *self,
-                       AviYamuxStream *stream)
+avi_yamux_check_ready (AviYamux *self, AviYamuxStream *stream)
 {
   if (stream->state == AVI_YAMUX_STREAM_OPENING || avi_yamux_get_sendable (stream) > 0
       || (stream->send_state == AVI_YAMUX_SENDING_LAST && stream->queue.len == 0))
@@ -165,8 +146,7 @@ avi_yamux_check_ready (AviYamux       *self,
 }
 
 void
-avi_yamux_queue_reset (AviYamux *self,
-                       guint32   id)
+avi_yamux_queue_reset (AviYamux *self, guint32 id)
 {
   if (self->resets == NULL)
     self->resets = g_array_new (FALSE, FALSE, sizeof (guint32));

@@ -9,8 +9,7 @@
 /* The flag that the next frame on the stream carries. FIN and RST travel alone: js loses the
  * payload of a DATA frame with FIN, py a FIN beside ACK. */
 static guint16
-avi_yamux_take_flags (AviYamux       *self,
-                      AviYamuxStream *stream)
+avi_yamux_take_flags (AviYamux *self, AviYamuxStream *stream)
 {
   switch (stream->state)
     {
@@ -31,11 +30,7 @@ avi_yamux_take_flags (AviYamux       *self,
 }
 
 static void
-avi_yamux_put (AviWriter         *writer,
-               AviYamuxFrameType  type,
-               guint16            flags,
-               guint32            stream,
-               guint32            length)
+avi_yamux_put (AviWriter *writer, AviYamuxFrameType type, guint16 flags, guint32 stream, guint32 length)
 {
   AviYamuxFrame frame = { type, flags, stream, length };
   gboolean put = avi_yamux_frame_put (&frame, writer);
@@ -50,8 +45,7 @@ avi_yamux_has_room (const AviWriter *writer)
 }
 
 static void
-avi_yamux_put_resets (AviYamux  *self,
-                      AviWriter *writer)
+avi_yamux_put_resets (AviYamux *self, AviWriter *writer)
 {
   guint n = 0;
 
@@ -67,8 +61,7 @@ avi_yamux_put_resets (AviYamux  *self,
 }
 
 static void
-avi_yamux_put_updates (AviYamux  *self,
-                       AviWriter *writer)
+avi_yamux_put_updates (AviYamux *self, AviWriter *writer)
 {
   while (self->updates.length > 0 && avi_yamux_has_room (writer))
     {
@@ -91,8 +84,7 @@ avi_yamux_put_updates (AviYamux  *self,
 }
 
 static void
-avi_yamux_put_control (AviYamux  *self,
-                       AviWriter *writer)
+avi_yamux_put_control (AviYamux *self, AviWriter *writer)
 {
   if (self->pong_due && avi_yamux_has_room (writer))
     {
@@ -111,10 +103,7 @@ avi_yamux_put_control (AviYamux  *self,
 }
 
 static void
-avi_yamux_put_data (AviYamux       *self,
-                    AviWriter      *writer,
-                    AviYamuxStream *stream,
-                    guint32         n)
+avi_yamux_put_data (AviYamux *self, AviWriter *writer, AviYamuxStream *stream, guint32 n)
 {
   avi_yamux_put (writer, AVI_YAMUX_DATA, avi_yamux_take_flags (self, stream), stream->id, n);
   avi_yamux_queue_take (&stream->queue, avi_writer_append (writer, n), n);
@@ -130,9 +119,7 @@ avi_yamux_put_data (AviYamux       *self,
 
 /* One frame of the stream whose turn it is. FALSE: the writer has no room for it. */
 static gboolean
-avi_yamux_put_turn (AviYamux       *self,
-                    AviWriter      *writer,
-                    AviYamuxStream *stream)
+avi_yamux_put_turn (AviYamux *self, AviWriter *writer, AviYamuxStream *stream)
 {
   if (!avi_yamux_has_room (writer))
     return FALSE;
@@ -160,9 +147,7 @@ avi_yamux_put_turn (AviYamux       *self,
 }
 
 gboolean
-avi_yamux_transmit (AviYamux  *self,
-                    AviWriter *writer,
-                    gint64     now)
+avi_yamux_transmit (AviYamux *self, AviWriter *writer, gint64 now)
 {
   gsize before = writer->len;
 

@@ -9,15 +9,13 @@
 #define MAX_ROUND_TRIP (60 * G_USEC_PER_SEC)
 
 void
-avi_yamux_window_init (AviYamuxWindow *self,
-                       gint64          now)
+avi_yamux_window_init (AviYamuxWindow *self, gint64 now)
 {
   *self = (AviYamuxWindow) { .size = AVI_YAMUX_INITIAL_WINDOW, .granted = AVI_YAMUX_INITIAL_WINDOW, .epoch = now };
 }
 
 gboolean
-avi_yamux_window_receive (AviYamuxWindow *self,
-                          guint32         n)
+avi_yamux_window_receive (AviYamuxWindow *self, guint32 n)
 {
   if (n > self->granted)
     return FALSE;
@@ -27,8 +25,7 @@ avi_yamux_window_receive (AviYamuxWindow *self,
 }
 
 void
-avi_yamux_window_consume (AviYamuxWindow *self,
-                          gsize           n)
+avi_yamux_window_consume (AviYamuxWindow *self, gsize n)
 {
   g_return_if_fail (n <= self->size - self->granted - self->consumed);
 
@@ -43,9 +40,7 @@ avi_yamux_window_is_due (const AviYamuxWindow *self)
 
 /* At the pace since the last grant, would the whole window be gone within two round trips? */
 static gboolean
-avi_yamux_window_limits_sender (const AviYamuxWindow *self,
-                                gint64                round_trip,
-                                gint64                now)
+avi_yamux_window_limits_sender (const AviYamuxWindow *self, gint64 round_trip, gint64 now)
 {
   guint64 limit = 2 * MIN (round_trip, MAX_ROUND_TRIP);
   guint64 elapsed = MAX (now - self->epoch, 0);
@@ -54,11 +49,7 @@ avi_yamux_window_limits_sender (const AviYamuxWindow *self,
 }
 
 guint32
-avi_yamux_window_grant (AviYamuxWindow *self,
-                        gint64          round_trip,
-                        guint32         max,
-                        gsize           spare,
-                        gint64          now)
+avi_yamux_window_grant (AviYamuxWindow *self, gint64 round_trip, guint32 max, gsize spare, gint64 now)
 {
   guint32 credit = self->consumed;
 

@@ -59,8 +59,7 @@ avi_yamux_free (AviYamux *self)
 }
 
 guint32
-avi_yamux_open (AviYamux  *self,
-                GError   **error)
+avi_yamux_open (AviYamux *self, GError **error)
 {
   if (self->error != NULL || self->leaving || self->peer_leaving || self->next_id > G_MAXUINT32)
     {
@@ -88,9 +87,7 @@ avi_yamux_open (AviYamux  *self,
 }
 
 void
-avi_yamux_set_owner (AviYamux *self,
-                     guint32   id,
-                     gpointer  owner)
+avi_yamux_set_owner (AviYamux *self, guint32 id, gpointer owner)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -99,8 +96,7 @@ avi_yamux_set_owner (AviYamux *self,
 }
 
 gpointer
-avi_yamux_get_owner (AviYamux *self,
-                     guint32   id)
+avi_yamux_get_owner (AviYamux *self, guint32 id)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -108,9 +104,7 @@ avi_yamux_get_owner (AviYamux *self,
 }
 
 gboolean
-avi_yamux_send (AviYamux *self,
-                guint32   id,
-                GBytes   *bytes)
+avi_yamux_send (AviYamux *self, guint32 id, GBytes *bytes)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
   gsize n = g_bytes_get_size (bytes);
@@ -131,8 +125,7 @@ avi_yamux_send (AviYamux *self,
 }
 
 gsize
-avi_yamux_get_queued (AviYamux *self,
-                      guint32   id)
+avi_yamux_get_queued (AviYamux *self, guint32 id)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -140,9 +133,7 @@ avi_yamux_get_queued (AviYamux *self,
 }
 
 void
-avi_yamux_consume (AviYamux *self,
-                   guint32   id,
-                   gsize     n)
+avi_yamux_consume (AviYamux *self, guint32 id, gsize n)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -156,8 +147,7 @@ avi_yamux_consume (AviYamux *self,
 }
 
 void
-avi_yamux_finish (AviYamux *self,
-                  guint32   id)
+avi_yamux_finish (AviYamux *self, guint32 id)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -171,8 +161,7 @@ avi_yamux_finish (AviYamux *self,
 }
 
 void
-avi_yamux_reset (AviYamux *self,
-                 guint32   id)
+avi_yamux_reset (AviYamux *self, guint32 id)
 {
   AviYamuxStream *stream = avi_yamux_find (self, id);
 
@@ -190,8 +179,7 @@ avi_yamux_reset (AviYamux *self,
 }
 
 void
-avi_yamux_go_away (AviYamux *self,
-                   guint32   code)
+avi_yamux_go_away (AviYamux *self, guint32 code)
 {
   if (self->leaving)
     return;

@@ -88,11 +88,8 @@ avi_arena_free (AviArena *self)
 }
 
 gpointer
-avi_protobuf_unpack (const ProtobufCMessageDescriptor *descriptor,
-                     AviSpan                           bytes,
-                     AviArena                         *arena,
-                     const char                       *what,
-                     GError                          **error)
+avi_protobuf_unpack (const ProtobufCMessageDescriptor *descriptor, AviSpan bytes, AviArena *arena, const char *what,
+                     GError **error)
 {
   gsize budget = arena->budget;
   gpointer message;

@@ -52,74 +52,116 @@ fuzz_echo (AviSpan script)
   avi_writer_clear (&writer);
 }
 
+typedef struct
+{
+  AviPing  *ping;
+  AviWriter writer;   /* the ping that is out */
+  gsize     answered; /* bytes of it */
+  gint64    now;
+  gint64    asked;
+  gboolean  failed;
+} Prober;
+
+static void
+prober_wait (Prober *self, gint64 time)
+{
+  self->now += time;
+  self->failed = !avi_ping_receive (self->ping, AVI_SPAN_EMPTY, self->now, NULL);
+  g_assert (self->failed == (self->writer.len > 0 && self->now >= self->asked + TIMEOUT));
+}
+
+static void
+prober_transmit (Prober *self)
+{
+  if (!avi_ping_transmit (self->ping, &self->writer, self->now))
+    return;
+  g_assert (self->writer.len == AVI_PING_LEN);
+  self->asked = self->now;
+  self->answered = 0;
+}
+
+/* A true answer, or a part of it. */
+static void
+prober_answer (Prober *self, gsize n)
+{
+  gsize len = MIN (n, self->writer.len - self->answered);
+
+  if (len == 0)
+    return;
+  self->failed = !avi_ping_receive (self->ping, AVI_SPAN (self->writer.data + self->answered, len), self->now, NULL);
+  g_assert (!self->failed);
+  self->answered += len;
+}
+
+static void
+prober_hear_anything (Prober *self, AviSpan data)
+{
+  if (data.len == 0)
+    return;
+  self->failed = !avi_ping_receive (self->ping, data, self->now, NULL);
+  g_assert (self->failed == (data.len > self->writer.len - self->answered
+                             || memcmp (data.data, self->writer.data + self->answered, data.len) != 0));
+  self->answered += data.len;
+}
+
+static void
+prober_check (Prober *self)
+{
+  AviPingEvent event;
+
+  if (!self->failed && self->writer.len > 0 && self->answered == self->writer.len)
+    {
+      g_assert (avi_ping_next (self->ping, &event) && event.round_trip == self->now - self->asked);
+      avi_writer_truncate (&self->writer, 0);
+      self->answered = 0;
+    }
+  g_assert (!avi_ping_next (self->ping, &event));
+}
+
+static void
+prober_command (Prober *self, AviSpan script)
+{
+  gsize n = script.data[1];
+
+  switch (script.data[0] % 5)
+    {
+    case 0:
+      prober_wait (self, n * 10);
+      break;
+    case 1:
+      prober_transmit (self);
+      break;
+    case 2:
+      prober_answer (self, n);
+      break;
+    case 3:
+      prober_hear_anything (self, AVI_SPAN (script.data, MIN (n, script.len)));
+      break;
+    default:
+      avi_ping_probe (self->ping, self->now);
+      g_assert (avi_ping_deadline (self->ping) <= self->now || self->writer.len > 0);
+      break;
+    }
+}
+
 static void
 fuzz_prober (AviSpan script)
 {
   AviRandom random;
-  AviPing *prober;
-  AviPingEvent event;
-  AviWriter writer; /* the ping that is out, and what of it has not been answered */
-  gsize answered = 0;
-  gint64 now = 0, asked = 0;
-  gboolean failed = FALSE;
+  Prober prober = { 0 };
 
   avi_random_seed (&random, 1);
-  avi_writer_init (&writer, AVI_PING_LEN);
-  prober = avi_ping_new_prober (INTERVAL, TIMEOUT, &random, now);
-  for (; script.len >= 2 && !failed; script = avi_span_skip (script, 2))
+  avi_writer_init (&prober.writer, AVI_PING_LEN);
+  prober.ping = avi_ping_new_prober (INTERVAL, TIMEOUT, &random, prober.now);
+  for (; script.len >= 2 && !prober.failed; script = avi_span_skip (script, 2))
     {
-      gsize n = script.data[1];
-      AviSpan truth =
-          writer.len > 0 ? AVI_SPAN (writer.data + answered, MIN (n, writer.len - answered)) : AVI_SPAN_EMPTY;
-
-      switch (script.data[0] % 5)
-        {
-        case 0: /* time passes */
-          now += n * 10;
-          failed = !avi_ping_receive (prober, AVI_SPAN_EMPTY, now, NULL);
-          g_assert (failed == (writer.len > 0 && now >= asked + TIMEOUT));
-          break;
-        case 1: /* what may go goes */
-          if (avi_ping_transmit (prober, &writer, now))
-            {
-              g_assert (writer.len == AVI_PING_LEN);
-              asked = now;
-              answered = 0;
-            }
-          break;
-        case 2: /* a true answer, or a part of it */
-          if (truth.len == 0)
-            break;
-          failed = !avi_ping_receive (prober, truth, now, NULL);
-          g_assert (!failed);
-          answered += truth.len;
-          break;
-        case 3: /* anything */
-          truth.len = MIN (n, script.len);
-          if (truth.len == 0)
-            break;
-          failed = !avi_ping_receive (prober, AVI_SPAN (script.data, truth.len), now, NULL);
-          g_assert (failed == (truth.len > writer.len - answered
-                               || memcmp (script.data, writer.data + answered, truth.len) != 0));
-          answered += truth.len;
-          break;
-        default:
-          avi_ping_probe (prober, now);
-          g_assert (avi_ping_deadline (prober) <= now || writer.len > 0);
-          break;
-        }
-
-      if (!failed && writer.len > 0 && answered == writer.len)
-        {
-          g_assert (avi_ping_next (prober, &event) && event.round_trip == now - asked);
-          avi_writer_truncate (&writer, 0);
-          answered = 0;
-        }
-      g_assert (!avi_ping_next (prober, &event));
+      prober_command (&prober, script);
+      prober_check (&prober);
     }
-  g_assert (!failed || (avi_ping_deadline (prober) == G_MAXINT64 && !avi_ping_transmit (prober, &writer, now)));
-  avi_ping_free (prober);
-  avi_writer_clear (&writer);
+  g_assert (!prober.failed || (avi_ping_deadline (prober.ping) == G_MAXINT64
+                               && !avi_ping_transmit (prober.ping, &prober.writer, prober.now)));
+  avi_ping_free (prober.ping);
+  avi_writer_clear (&prober.writer);
 }
 
 int

@@ -134,11 +134,7 @@ avi_gossipsub_receive_ihave_id (AviGossipsub *self, AviGossipsubPeer *peer, AviS
 }
 
 static gboolean
-avi_gossipsub_receive_ihave (AviGossipsub *self,
-                             AviGossipsubPeer *peer,
-                             AviSpan bytes,
-                             GByteArray *iwant,
-                             gint64 now,
+avi_gossipsub_receive_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, GByteArray *iwant, gint64 now,
                              GError **error)
 {
   AviRpcReader reader = avi_rpc_reader_init (bytes);

@@ -46,11 +46,7 @@ avi_gossipsub_topic_is_unused (const AviGossipsubTopic *self)
 }
 
 void
-avi_gossipsub_topic_pick (AviGossipsubTopic *self,
-                          AviMemberFilter filter,
-                          gint64 now,
-                          guint n,
-                          AviRandom *random,
+avi_gossipsub_topic_pick (AviGossipsubTopic *self, AviMemberFilter filter, gint64 now, guint n, AviRandom *random,
                           GPtrArray *out)
 {
   g_ptr_array_set_size (out, 0);

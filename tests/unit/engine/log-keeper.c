@@ -8,6 +8,17 @@
 static GMutex lock;
 static GString *kept;
 
+/* A line is the message, and after a tab each field of ours as "name=value". */
+static void
+keep_line (const GLogField *fields, gsize n_fields, const char *message)
+{
+  g_string_append (kept, message);
+  for (gsize i = 0; i < n_fields; i++)
+    if (g_str_has_prefix (fields[i].key, "AVI_"))
+      g_string_append_printf (kept, "\t%s=%s", fields[i].key, (const char *) fields[i].value);
+  g_string_append_c (kept, '\n');
+}
+
 static GLogWriterOutput
 keep (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
 {
@@ -15,7 +26,7 @@ keep (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer da
     if (strcmp (fields[i].key, "MESSAGE") == 0)
       {
         g_mutex_lock (&lock);
-        g_string_append_printf (kept, "%s\n", (const char *) fields[i].value);
+        keep_line (fields, n_fields, fields[i].value);
         g_mutex_unlock (&lock);
         return G_LOG_WRITER_HANDLED;
       }

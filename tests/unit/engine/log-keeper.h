@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keeps what the library logs at debug level, for a test to look in. Any thread.
+ * Keeps what the library logs at debug level, for a test to look in: a line each, the message and its
+ * fields as "MESSAGE\tAVI_PEER=…\tAVI_CONNECTION=…". Any thread.
  */
 #pragma once
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Messages through a running core: what a peer signed wrongly is dropped and counted, and nothing else;
- * and when they came, by a wall clock that is set meanwhile.
+ * when they came, by a wall clock that is set meanwhile; what is published just before a stop; and what
+ * is said, and not done, where nothing is.
  */
 #include "config.h"
 
+#include <dlfcn.h>
+
 #include "clock.h"
+#include "log-keeper.h"
 #include "pubsub-fixture.h"
 
 /* Counted a moment after it is heard. */
@@ -86,14 +90,140 @@ test_wall_clock (PubsubFixture *fixture, gconstpointer data)
   clock_set_wall (0);
 }
 
-#define ADD(path, func) g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
+static void
+publish_to (PubsubFixture *fixture, const char *topic)
+{
+  g_autoptr(GBytes) bytes = g_bytes_new_static ("hello", 5);
+
+  g_assert_cmpint (avi_core_publish (fixture->under_test.core, topic, bytes, FALSE, NULL, NULL), ==, 0);
+  core_fixture_settle (&fixture->under_test);
+}
+
+static void
+test_near_miss (PubsubFixture *fixture, gconstpointer data)
+{
+  pubsub_fixture_say_subscription (fixture);
+  publish_to (fixture, "Chat");
+  log_keeper_assert ("nobody subscribes to “Chat”, but somebody to “" TOPIC "”\tAVI_PEER=\tAVI_CONNECTION=\n");
+  publish_to (fixture, TOPIC "/");
+  log_keeper_assert ("nobody subscribes to “" TOPIC "/”, but somebody to “" TOPIC "”\tAVI_PEER=\tAVI_CONNECTION=\n");
+  log_keeper_forget ();
+  publish_to (fixture, "hat");
+  g_assert_false (log_keeper_has ("nobody subscribes"));
+}
+
+/* --- the clock in the test's hand --- */
+
+static void
+set_up_standing (PubsubFixture *fixture, gconstpointer data)
+{
+  clock_stop ();
+  pubsub_fixture_set_up (fixture, data);
+}
+
+static void
+tear_down_standing (PubsubFixture *fixture, gconstpointer data)
+{
+  clock_go_on ();
+  pubsub_fixture_tear_down (fixture, data);
+}
+
+typedef struct
+{
+  PubsubFixture *fixture;
+  AviCall       *stop;
+} Stop;
+
+static gboolean
+is_heard_or_stopped (gpointer data)
+{
+  Stop *stop = data;
+
+  return puppet_has_heard (stop->fixture->puppets[0], stop->fixture->wanted_text) || avi_call_is_done (stop->stop);
+}
+
+static gboolean
+is_stopped_in_time (gpointer data)
+{
+  Stop *stop = data;
+
+  clock_advance (G_TIME_SPAN_SECOND);
+  avi_core_hurry (stop->fixture->under_test.core);
+  return avi_call_is_done (stop->stop);
+}
+
+static void
+say_goodbye (PubsubFixture *fixture)
+{
+  puppet_go_away (fixture->puppets[0]);
+  for (guint i = 0; i < 10000 && !log_keeper_has ("the peer goes away"); i++)
+    puppets_step (fixture->puppets);
+  log_keeper_assert ("the peer goes away");
+}
+
+/* More than a stream's window: it does not go out at one go. The time for it stands. */
+static void
+test_stop (PubsubFixture *fixture, gconstpointer data)
+{
+  g_autofree char *filling = g_strnfill (600 * 1024, 'x');
+  g_autofree char *text = g_strconcat (filling, "to its end", NULL);
+  g_autoptr(GBytes) bytes = g_bytes_new (text, strlen (text));
+  Stop stop = { fixture, avi_call_new (NULL) };
+
+  pubsub_fixture_say_subscription (fixture);
+  if (data != NULL)
+    say_goodbye (fixture);
+  fixture->wanted_text = "to its end";
+  g_assert_cmpint (avi_core_publish (fixture->under_test.core, TOPIC, bytes, FALSE, NULL, NULL), ==, 1);
+  avi_core_stop (fixture->under_test.core, stop.stop);
+  puppets_run (fixture->puppets, is_heard_or_stopped, &stop);
+  g_assert_true (puppet_has_heard (fixture->puppets[0], "to its end"));
+  puppets_run (fixture->puppets, is_stopped_in_time, &stop);
+  avi_call_unref (stop.stop);
+}
+
+/* --- what a round costs --- */
+
+static gint n_looks;
+
+/* In place of GLib's, to count. */
+gboolean
+g_hash_table_iter_next (GHashTableIter *iter, gpointer *key, gpointer *value)
+{
+  static gsize real;
+
+  if (g_once_init_enter (&real))
+    g_once_init_leave (&real, (gsize) dlsym (RTLD_NEXT, "g_hash_table_iter_next"));
+  g_atomic_int_inc (&n_looks);
+  return ((gboolean (*) (GHashTableIter *, gpointer *, gpointer *)) real) (iter, key, value);
+}
+
+/* Rounds come as often as anything does: none may look at every peer. */
+static void
+test_idle_round (PubsubFixture *fixture, gconstpointer data)
+{
+  pubsub_fixture_say_subscription (fixture);
+  core_fixture_settle (&fixture->under_test);
+  g_atomic_int_set (&n_looks, 0);
+  core_fixture_settle (&fixture->under_test);
+  g_assert_cmpint (g_atomic_int_get (&n_looks), ==, 0);
+}
+
+#define ADD(path, func)                g_test_add (path, PubsubFixture, NULL, pubsub_fixture_set_up, func, pubsub_fixture_tear_down)
+#define ADD_STANDING(path, func, data) g_test_add (path, PubsubFixture, data, set_up_standing, func, tear_down_standing)
 
 int
 main (int argc, char **argv)
 {
   clock_init ();
+  log_keeper_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("/pubsub/messages with a wrong signature are dropped and counted, the stream goes on", test_wrong_signature);
   ADD ("/pubsub/when a message was received is right after the wall clock was set", test_wall_clock);
+  ADD ("/pubsub/a topic that differs from a subscribed one by case or slash is a line in the log", test_near_miss);
+  ADD_STANDING ("/pubsub/what is published just before a stop goes out whole", test_stop, NULL);
+  ADD_STANDING ("/pubsub/what is published just before a stop goes out whole to a peer that goes as well", test_stop,
+                "goodbye");
+  ADD_STANDING ("/pubsub/a round in which nothing is said looks at no table", test_idle_round, NULL);
   return g_test_run ();
 }
