@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The example programs, in every language, from the build tree: hello and simple-node.
 
-Usage: test-examples.py SOURCE BUILD
+Usage: test-examples.py SOURCE BUILD MESON
 
 Run in a network namespace with nothing but lo, where one can be made: the hello programs, which
 speak to the LAN, are skipped elsewhere.
@@ -20,7 +20,7 @@ import tempfile
 import tap
 from tap import test
 
-SOURCE, BUILD = (pathlib.Path(argument) for argument in sys.argv[1:3])
+SOURCE, BUILD, MESON = (pathlib.Path(argument) for argument in sys.argv[1:4])
 INSIDE = "AVI_INSIDE_NAMESPACE"
 
 
@@ -216,6 +216,21 @@ def _():
             assert node.wait() == 0, node.lines
             sender.expect(lambda line: line.startswith("peer-disconnected"))
             sender.lines.clear()
+
+
+@test("simple-node: meson devenv is all that a build tree needs")
+def _():
+    ours = ("GI_TYPELIB_PATH", "LD_LIBRARY_PATH", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    programs = {language: [*command, "--no-mdns", "--no-local", "--listen", "/ip4/127.0.0.1/tcp/0"]
+                for language, command in languages("simple-node").items()}
+    if "Python" in programs:
+        programs["Python's overrides"] = [sys.executable, "-c", "import gi; gi.require_version('Avi', '1');"
+                                          "from gi.repository import Avi; Avi.run; print('stopped')"]
+    for language, command in programs.items():
+        done = subprocess.run([MESON, "devenv", "-C", BUILD, *command], capture_output=True, text=True, input="/quit\n",
+                              env=environment, timeout=tap.DEADLINE)
+        assert done.returncode == 0 and done.stdout.endswith("stopped\n"), (language, done)
 
 
 @test("hello: the three programs run as they stand, and hear an alert")

@@ -79,6 +79,12 @@ device.publish("system/alerts", "fire")
 device.stop()
 print(gi.overrides.Avi.__file__)
 '''
+PLACED = {
+    'C': [ROOT / 'simple-node', '--no-mdns', '--no-local', '--listen', '/ip4/127.0.0.1/tcp/0'],
+    'Python': [None, '-c', 'import gi; gi.require_version("Avi", "1"); from gi.repository import Avi;'
+                           'print(Avi.Device.new("kitchen").props.node_name)'],
+    'JavaScript': ['gjs', '-c', 'imports.gi.versions.Avi = "1"; print(imports.gi.Avi.Device.new("kitchen").node_name)'],
+}
 
 
 class Skip(Exception):
@@ -178,6 +184,30 @@ def python_overrides_work():
     assert pathlib.Path(said.strip()).is_relative_to(ROOT), said
 
 
+def run_in_place(mount, **variables):
+    """Runs a program in every language where the prefix's files are mounted as README.md says, with no more
+    in the environment than that says."""
+    inside = ['unshare', '--mount', 'sh', '-ec', f'{mount}; exec "$@"', 'sh']
+    if subprocess.run([*inside, 'true'], capture_output=True).returncode != 0:
+        raise Skip('no such mounts here')
+    programs = {**PLACED, 'Python': [find_python(), *PLACED['Python'][1:]]}
+    for command in programs.values():
+        if command[0] and shutil.which(command[0]):
+            said = run(*inside, *command, input='/quit\n', env={**os.environ, **variables})
+            assert said.endswith(('kitchen\n', '\nstopped\n')), said
+
+
+def found_in_usr():
+    run_in_place(f'mount -t overlay -o "lowerdir={PREFIX}:/usr" avi /usr')
+
+
+def found_in_usr_local():
+    # ldconfig replaces its file, so the machine's own is spared by a mount.
+    cache = ROOT / 'ld.so.cache'
+    run_in_place(f'mount --bind "{PREFIX}" /usr/local; ldconfig -C "{cache}"; mount --bind "{cache}" /etc/ld.so.cache',
+                 GI_TYPELIB_PATH=f'/usr/local/{sys.argv[5]}/girepository-1.0')
+
+
 def cxx_compiles():
     if not shutil.which('c++'):
         raise Skip('no C++ compiler is installed')
@@ -261,6 +291,8 @@ TESTS = [
     ('simple-node.c compiles against it without a warning, and runs', simple_node_runs),
     ('the module of gjs that is installed starts and stops a device', gjs_module_works),
     ('the overrides of Python that are installed do, and send a str', python_overrides_work),
+    ('in /usr it is found in every language as it is', found_in_usr),
+    ('in /usr/local it is after ldconfig, with GI_TYPELIB_PATH', found_in_usr_local),
     ('hello.c, hello.py and hello.js run against it, and hear an alert', hello_programs_run),
 ]
 
