@@ -160,7 +160,7 @@ avi_device_dup_identity (AviDevice *self)
  *
  * Sets the key pair that this device is known by. With one that is in a file the device also
  * tries to listen on the port that it had last, so that an address given away once goes on
- * working.
+ * working. While another program has that port it listens on any, and tries again at each start.
  *
  * Since: 1.0
  */
