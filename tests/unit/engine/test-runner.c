@@ -138,7 +138,7 @@ test_no_descriptors (Fixture      *fixture,
   fixture->left.settings.context = fixture->context;
 
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  none = (struct rlimit) { .rlim_cur = 0, .rlim_max = limit.rlim_max };
+  none = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
   g_assert_false (try_start (&fixture->left, &error));
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
