@@ -230,19 +230,33 @@ count_ready (AviWatch *watch,
   AVI_CONTAINER_OF (watch, Counter, watch)->n++;
 }
 
+/* What a child opens has the numbers of what was closed there: that must not be mistaken for the parent's. */
 static void
-use_in_child (AviLoop *loop,
+use_in_child (Fixture *fixture,
               Counter *counter,
               int      fd)
 {
+  Fixture own = { 0 };
   AviWatch another = { 0 };
 
-  avi_loop_wake (loop);
-  avi_loop_iterate (loop, TRUE);
+  own.loop = avi_loop_new (NULL, count_wake, &own);
+  g_assert_cmpint (avi_loop_get_fd (own.loop), ==, avi_loop_get_fd (fixture->loop));
+  avi_loop_iterate (own.loop, FALSE);
+  avi_loop_wake (fixture->loop);
+  avi_loop_iterate (own.loop, FALSE);
+  g_assert_cmpuint (own.n_woken, ==, 0);
+
+  avi_loop_wake (own.loop);
+  avi_loop_iterate (fixture->loop, TRUE);
+  g_assert_cmpuint (fixture->n_woken, ==, 0);
   g_assert_cmpuint (counter->n, ==, 0);
-  g_assert_false (avi_loop_watch (loop, &another, fd, EPOLLIN, count_ready, NULL));
-  avi_loop_unwatch (loop, &counter->watch);
-  avi_loop_free (loop);
+  g_assert_false (avi_loop_watch (fixture->loop, &another, fd, EPOLLIN, count_ready, NULL));
+  avi_loop_unwatch (fixture->loop, &counter->watch);
+  avi_loop_free (fixture->loop);
+
+  avi_loop_iterate (own.loop, FALSE);
+  g_assert_cmpuint (own.n_woken, ==, 1);
+  avi_loop_free (own.loop);
   _exit (0);
 }
 
@@ -257,7 +271,7 @@ test_child (Fixture      *fixture,
   g_assert_true (avi_loop_watch (fixture->loop, &counter.watch, fd, EPOLLIN, count_ready, NULL));
   child = fork ();
   if (child == 0)
-    use_in_child (fixture->loop, &counter, fd);
+    use_in_child (fixture, &counter, fd);
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
   g_assert_cmpint (status, ==, 0);
   avi_loop_iterate (fixture->loop, FALSE);
