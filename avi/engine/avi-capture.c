@@ -5,18 +5,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Files of one name. */
 #define MAX_NUMBER 999
 
+/* Bytes: what a FIFO holds, as much as the system lets anybody have; and what waits here for its reader beyond that. */
+#define FIFO_SIZE        (1 << 20)
+#define FIFO_MAX_WAITING (4u << 20)
+
 struct _AviCapture
 {
-  char   *path;
-  guint64 limit; /* bytes */
-  guint64 size;  /* up to the end of the last whole block */
-  int     fd;    /* -1: it is full, or could not be written */
+  char       *path;
+  guint64     limit;   /* bytes, of a file */
+  guint64     size;    /* up to the end of the last whole block */
+  GByteArray *waiting; /* of a FIFO: what it has no room for yet, lost where that is still so at the end; else NULL */
+  int         fd;      /* -1: it is full, or could not be written */
 };
 
 struct _AviCaptureFlow
@@ -27,11 +35,11 @@ struct _AviCaptureFlow
   GByteArray   *blocks;  /* what is to be written */
 };
 
-/* --- the file --- */
+/* --- opening --- */
 
 /* Never one that is there, nor what a link leads to. */
 static int
-avi_capture_open (const char *path)
+avi_capture_open_file (const char *path)
 {
   return open (path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
@@ -41,8 +49,9 @@ avi_capture_number_path (const char *path,
                          guint       number)
 {
   const char *slash = strrchr (path, '/');
-  const char *dot = strrchr (slash != NULL ? slash : path, '.');
-  gsize stem = dot != NULL ? (gsize) (dot - path) : strlen (path);
+  const char *name = slash != NULL ? slash + 1 : path;
+  const char *dot = strrchr (name, '.');
+  gsize stem = dot != NULL && dot != name ? (gsize) (dot - path) : strlen (path);
 
   return g_strdup_printf ("%.*s-%u%s", (int) stem, path, number, path + stem);
 }
@@ -52,16 +61,60 @@ static int
 avi_capture_create (char **path)
 {
   g_autofree char *asked = g_strdup (*path);
-  int fd = avi_capture_open (*path);
+  int fd = avi_capture_open_file (*path);
 
   for (guint number = 1; fd < 0 && errno == EEXIST && number <= MAX_NUMBER; number++)
     {
       g_free (*path);
       *path = avi_capture_number_path (asked, number);
-      fd = avi_capture_open (*path);
+      fd = avi_capture_open_file (*path);
     }
   return fd;
 }
+
+/* Of somebody else it would be their program that reads. The lock: two captures in one FIFO could not be told apart. */
+static int
+avi_capture_open_fifo (const char  *path,
+                       const char **why)
+{
+  int fd = open (path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+  struct stat status;
+
+  *why = NULL;
+  if (fd < 0)
+    *why = errno == ENXIO ? "nobody reads from this FIFO" : g_strerror (errno);
+  else if (fstat (fd, &status) < 0 || !S_ISFIFO (status.st_mode) || status.st_uid != geteuid ())
+    *why = "it is not a FIFO of this user";
+  else if (flock (fd, LOCK_EX | LOCK_NB) < 0)
+    *why = "another capture is written to this FIFO";
+  if (*why == NULL)
+    (void) fcntl (fd, F_SETPIPE_SZ, FIFO_SIZE);
+  else if (fd >= 0)
+    close (fd);
+  return *why == NULL ? fd : -1;
+}
+
+/* @path: as for avi_capture_create (). @fifo: set. Returns -1 and @why. */
+static int
+avi_capture_open (char       **path,
+                  gboolean    *fifo,
+                  const char **why)
+{
+  struct stat status;
+  gboolean taken = lstat (*path, &status) == 0;
+  int fd = -1;
+
+  *fifo = taken && S_ISFIFO (status.st_mode);
+  if (*fifo)
+    return avi_capture_open_fifo (*path, why);
+  if (taken && !S_ISREG (status.st_mode))
+    *why = "it is there, and neither a regular file nor a FIFO";
+  else if ((fd = avi_capture_create (path)) < 0)
+    *why = g_strerror (errno);
+  return fd;
+}
+
+/* --- writing --- */
 
 static void
 avi_capture_give_up (AviCapture *self,
@@ -72,49 +125,109 @@ avi_capture_give_up (AviCapture *self,
   self->fd = -1;
 }
 
-/* Returns 0, or what went wrong. */
-static int
-avi_capture_write_all (AviCapture *self,
-                       AviSpan     bytes)
+/* write (), but the signals that it raises at this thread, of a limit or a reader that is gone, never arrive. */
+static ssize_t
+avi_capture_write_quietly (int     fd,
+                           AviSpan bytes)
 {
-  while (bytes.len > 0)
+  static const struct timespec at_once = { 0, 0 };
+  sigset_t raised, before, pending;
+  ssize_t n;
+  int code;
+
+  sigemptyset (&raised);
+  sigaddset (&raised, SIGXFSZ);
+  sigaddset (&raised, SIGPIPE);
+  pthread_sigmask (SIG_BLOCK, &raised, &before);
+  /* One that waited already is the program's. */
+  sigpending (&pending);
+  if (sigismember (&pending, SIGXFSZ))
+    sigdelset (&raised, SIGXFSZ);
+  if (sigismember (&pending, SIGPIPE))
+    sigdelset (&raised, SIGPIPE);
+  n = write (fd, bytes.data, bytes.len);
+  code = errno;
+  if (n < 0 && (code == EFBIG || code == EPIPE))
+    while (sigtimedwait (&raised, NULL, &at_once) < 0 && errno == EINTR)
+      continue;
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  errno = code;
+  return n;
+}
+
+/* @bytes: what is left of them is left over. Returns 0, or what went wrong. */
+static int
+avi_capture_write_some (AviCapture *self,
+                        AviSpan    *bytes)
+{
+  while (bytes->len > 0)
     {
-      ssize_t n = write (self->fd, bytes.data, bytes.len);
+      ssize_t n = avi_capture_write_quietly (self->fd, *bytes);
 
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
         return errno;
-      bytes = avi_span_skip (bytes, (gsize) n);
+      *bytes = avi_span_skip (*bytes, (gsize) n);
     }
   return 0;
 }
 
-/* Whole blocks or nothing. */
 static void
-avi_capture_write (AviCapture *self,
-                   GByteArray *blocks)
+avi_capture_write_fifo (AviCapture *self,
+                        GByteArray *blocks)
 {
+  AviSpan rest;
   int code;
 
-  if (self->fd >= 0 && blocks->len > self->limit - self->size)
+  g_byte_array_append (self->waiting, blocks->data, blocks->len);
+  rest = AVI_SPAN (self->waiting->data, self->waiting->len);
+  code = avi_capture_write_some (self, &rest);
+  g_byte_array_remove_range (self->waiting, 0, self->waiting->len - (guint) rest.len);
+  if (code == EPIPE)
+    avi_capture_give_up (self, "nobody reads from this FIFO any more");
+  else if (code != 0 && code != EAGAIN)
+    avi_capture_give_up (self, g_strerror (code));
+  else if (rest.len > FIFO_MAX_WAITING)
+    avi_capture_give_up (self, "who reads from this FIFO is too slow");
+}
+
+/* Whole blocks or nothing. */
+static void
+avi_capture_write_file (AviCapture *self,
+                        GByteArray *blocks)
+{
+  AviSpan rest = AVI_SPAN (blocks->data, blocks->len);
+  int code;
+
+  if (blocks->len > self->limit - self->size)
     {
       g_autofree char *limit = g_format_size_full (self->limit, G_FORMAT_SIZE_IEC_UNITS);
       g_autofree char *why = g_strdup_printf ("it has reached its limit of %s", limit);
 
       avi_capture_give_up (self, why);
+      return;
     }
-  if (self->fd >= 0)
-    {
-      code = avi_capture_write_all (self, AVI_SPAN (blocks->data, blocks->len));
-      if (code == 0)
-        self->size += blocks->len;
-      /* Half a block would make the file unreadable. */
-      else if (ftruncate (self->fd, (off_t) self->size) < 0)
-        avi_capture_give_up (self, g_strerror (errno));
-      else
-        avi_capture_give_up (self, g_strerror (code));
-    }
+  code = avi_capture_write_some (self, &rest);
+  if (code == 0)
+    self->size += blocks->len;
+  /* Half a block would make the file unreadable. */
+  else if (ftruncate (self->fd, (off_t) self->size) < 0)
+    avi_capture_give_up (self, g_strerror (errno));
+  else if (code == EFBIG)
+    avi_capture_give_up (self, "it has reached the limit of files of this process (RLIMIT_FSIZE)");
+  else
+    avi_capture_give_up (self, g_strerror (code));
+}
+
+static void
+avi_capture_write (AviCapture *self,
+                   GByteArray *blocks)
+{
+  if (self->fd >= 0 && self->waiting != NULL)
+    avi_capture_write_fifo (self, blocks);
+  else if (self->fd >= 0)
+    avi_capture_write_file (self, blocks);
   g_byte_array_set_size (blocks, 0);
 }
 
@@ -125,20 +238,21 @@ avi_capture_new (const char *path,
 {
   g_autofree char *actual = g_strdup (path);
   g_autoptr(GByteArray) head = g_byte_array_new ();
-  int fd = avi_capture_create (&actual);
+  const char *why = NULL;
+  gboolean fifo;
+  int fd = avi_capture_open (&actual, &fifo, &why);
   AviCapture *self;
 
   if (fd < 0)
     {
-      int code = errno;
-
-      g_set_error (error, G_FILE_ERROR, (gint) g_file_error_from_errno (code),
-                   "Decrypted traffic cannot be written to %s: %s", actual, g_strerror (code));
+      g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "Decrypted traffic cannot be written to %s: %s", actual,
+                   why);
       return NULL;
     }
   self = g_new0 (AviCapture, 1);
   self->path = g_steal_pointer (&actual);
   self->limit = limit;
+  self->waiting = fifo ? g_byte_array_new () : NULL;
   self->fd = fd;
   avi_pcapng_put_head (
       head, "Avi " PACKAGE_VERSION,
@@ -154,6 +268,7 @@ avi_capture_free (AviCapture *self)
     return;
   if (self->fd >= 0)
     close (self->fd);
+  g_clear_pointer (&self->waiting, g_byte_array_unref);
   g_free (self->path);
   g_free (self);
 }
@@ -175,9 +290,9 @@ avi_capture_get (void)
   if (path == NULL || path[0] == '\0')
     return NULL;
   self = avi_capture_new (path, AVI_CAPTURE_MAX_BYTES, &error);
-  if (self != NULL)
+  if (self != NULL && self->fd >= 0)
     g_message ("All that this device says and hears is written in clear to %s (" AVI_CAPTURE_VARIABLE ")", self->path);
-  else
+  else if (self == NULL)
     g_warning ("%s (" AVI_CAPTURE_VARIABLE ")", error->message);
   return self;
 }

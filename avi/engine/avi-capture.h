@@ -2,7 +2,7 @@
  *
  * AviCapture: a file for Wireshark in which everything that a device says and hears from its start to
  * its stop stands in clear, because the environment variable AVI_PCAP names it. The file is new, its
- * owner's alone, and bounded. Each engine has one of its own: two devices of one process that speak to
+ * owner's alone, and bounded; or a FIFO that its owner made, for who looks on. Each engine has one of its own: two devices of one process that speak to
  * each other would else say everything twice on one connection. Where it cannot be written this is said
  * once, and nothing else changes.
  */
@@ -22,7 +22,8 @@ typedef struct _AviCaptureFlow AviCaptureFlow; /* one connection in it */
 /* What the environment asks for; NULL: nothing, or it cannot be written. */
 AviCapture *avi_capture_get      (void);
 
-/* @path: where a file of this name is there, “-1”, “-2”, … goes before its suffix. @limit: bytes. */
+/* @path: where a file of this name is there, “-1”, “-2”, … goes before its suffix. A FIFO must have its reader by then.
+ * @limit: bytes of a file. */
 AviCapture *avi_capture_new      (const char *path, guint64 limit, GError **error);
 /* After all its flows. */
 void        avi_capture_free     (AviCapture *self);

@@ -8,11 +8,16 @@
 #include "engine/avi-capture.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core-fixture.h"
@@ -235,12 +240,9 @@ static void
 test_new (void)
 {
   g_autofree char *path = new_path ("new.pcapng");
-  g_autofree char *target = new_path ("target");
-  g_autofree char *link = new_path ("link");
   g_autoptr(GError) error = NULL;
   g_autoptr(AviCapture) one = avi_capture_new (path, 1 << 20, &error);
   g_autoptr(AviCapture) two = avi_capture_new (path, 1 << 20, &error);
-  g_autoptr(AviCapture) three = NULL;
   GStatBuf status;
 
   g_assert_no_error (error);
@@ -248,12 +250,55 @@ test_new (void)
   g_assert_true (g_str_has_suffix (avi_capture_get_path (two), "/new-1.pcapng"));
   g_assert_cmpint (g_stat (path, &status), ==, 0);
   g_assert_cmpuint (status.st_mode & 0777, ==, 0600);
+}
 
+static void
+test_dot (void)
+{
+  g_autofree char *path = new_path (".pcap");
+  g_autofree char *numbered = new_path (".pcap-1");
+  g_autoptr(AviCapture) one = avi_capture_new (path, 1 << 20, NULL);
+  g_autoptr(AviCapture) two = avi_capture_new (path, 1 << 20, NULL);
+
+  g_assert_cmpstr (avi_capture_get_path (two), ==, numbered);
+}
+
+static guint
+count_files (void)
+{
+  g_autoptr(GDir) files = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (files) != NULL)
+    n++;
+  return n;
+}
+
+/* Neither into it, nor beside it. */
+static void
+test_irregular (void)
+{
+  g_autofree char *directory = new_path ("directory");
+  g_autofree char *link = new_path ("link");
+  g_autofree char *target = new_path ("target");
+  const char *paths[] = { directory, link, "/dev/null" };
+  guint n;
+
+  g_assert_cmpint (g_mkdir (directory, 0700), ==, 0);
   g_assert_cmpint (symlink (target, link), ==, 0);
-  three = avi_capture_new (link, 1 << 20, &error);
-  g_assert_no_error (error);
-  g_assert_true (g_str_has_suffix (avi_capture_get_path (three), "/link-1"));
-  g_assert_false (g_file_test (target, G_FILE_TEST_EXISTS));
+  n = count_files ();
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autofree char *numbered = g_strconcat (paths[i], "-1", NULL);
+
+      g_assert_null (avi_capture_new (paths[i], 1 << 20, &error));
+      g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED);
+      g_assert_nonnull (strstr (error->message, paths[i]));
+      g_assert_nonnull (strstr (error->message, "neither a regular file nor a FIFO"));
+      g_assert_false (g_file_test (numbered, G_FILE_TEST_EXISTS));
+    }
+  g_assert_cmpuint (count_files (), ==, n);
 }
 
 static void
@@ -263,8 +308,9 @@ test_unwritable (void)
   g_autoptr(GError) error = NULL;
 
   g_assert_null (avi_capture_new (path, 1 << 20, &error));
-  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED);
   g_assert_nonnull (strstr (error->message, path));
+  g_assert_nonnull (strstr (error->message, g_strerror (ENOENT)));
 }
 
 /* --- what is in it --- */
@@ -395,6 +441,178 @@ test_bounded (void)
   g_assert_cmpint (status.st_size, >, 8000);
   segments = read_file (path);
   g_assert_cmpuint (segments->len, >=, 3 + 8);
+}
+
+static AviCaptureFlow *
+open_flow (AviCapture *capture)
+{
+  struct sockaddr_in local = { .sin_family = AF_INET, .sin_port = htons (4001) };
+  struct sockaddr_in remote = { .sin_family = AF_INET, .sin_port = htons (50000) };
+
+  return avi_capture_flow_new (capture, (struct sockaddr *) &local, (struct sockaddr *) &remote, TRUE, "US");
+}
+
+/* The default of both would end this program. */
+static void
+assert_no_signal (void)
+{
+  sigset_t set;
+
+  g_assert_cmpint (pthread_sigmask (SIG_BLOCK, NULL, &set), ==, 0);
+  g_assert_false (sigismember (&set, SIGXFSZ));
+  g_assert_false (sigismember (&set, SIGPIPE));
+  g_assert_cmpint (sigpending (&set), ==, 0);
+  g_assert_false (sigismember (&set, SIGXFSZ));
+  g_assert_false (sigismember (&set, SIGPIPE));
+}
+
+static void
+test_limited_process (void)
+{
+  g_autofree char *path = new_path ("limited.pcapng");
+  g_autoptr(AviCapture) capture = avi_capture_new (path, 1 << 20, NULL);
+  g_autoptr(GPtrArray) segments = NULL;
+  AviCaptureFlow *flow = open_flow (capture);
+  struct rlimit before, low;
+
+  n_messages = 0;
+  g_assert_cmpint (getrlimit (RLIMIT_FSIZE, &before), ==, 0);
+  low = before;
+  low.rlim_cur = 4000;
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &low), ==, 0);
+  for (guint i = 0; i < 10; i++)
+    say (flow, TRUE, 1000);
+  avi_capture_flow_end (flow, FALSE, "");
+  g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &before), ==, 0);
+
+  assert_no_signal ();
+  g_assert_cmpuint (n_messages, ==, 1);
+  g_assert_nonnull (strstr (last_message, path));
+  g_assert_nonnull (strstr (last_message, "RLIMIT_FSIZE"));
+  segments = read_file (path);
+  g_assert_cmpuint (segments->len, >=, 3 + 2);
+}
+
+/* --- a FIFO --- */
+
+static int
+open_reader (const char *path)
+{
+  int fd;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  fd = open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  return fd;
+}
+
+static void
+drain (int fd, GByteArray *into)
+{
+  guint8 bytes[65536];
+  ssize_t n;
+
+  while ((n = read (fd, bytes, sizeof bytes)) > 0)
+    g_byte_array_append (into, bytes, (guint) n);
+}
+
+static void
+test_fifo (void)
+{
+  g_autofree char *path = new_path ("fifo");
+  g_autofree char *copy = new_path ("from-fifo.pcapng");
+  g_autoptr(GByteArray) read = g_byte_array_new ();
+  g_autoptr(GByteArray) said = NULL;
+  g_autoptr(GPtrArray) segments = NULL;
+  g_autoptr(GError) error = NULL;
+  int reader = open_reader (path);
+  AviCapture *capture = avi_capture_new (path, 1000, &error);
+  AviCaptureFlow *flow;
+
+  n_messages = 0;
+  g_assert_no_error (error);
+  g_assert_cmpstr (avi_capture_get_path (capture), ==, path);
+  flow = open_flow (capture);
+  /* Before it is read, more than a FIFO can hold. */
+  say (flow, TRUE, 3 * 1000 * 1000);
+  for (guint i = 0; i < 8; i++)
+    {
+      drain (reader, read);
+      say (flow, TRUE, 1);
+    }
+  avi_capture_flow_end (flow, FALSE, "");
+  drain (reader, read);
+  avi_capture_free (capture);
+  close (reader);
+
+  g_assert_cmpuint (n_messages, ==, 0);
+  g_assert_true (g_file_set_contents (copy, (const char *) read->data, read->len, NULL));
+  segments = read_file (copy);
+  said = follow (segments, 4001, 50000, TRUE);
+  g_assert_cmpuint (said->len, ==, 3 * 1000 * 1000 + 8);
+}
+
+static void
+test_unread_fifo (void)
+{
+  g_autofree char *path = new_path ("unread");
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  g_assert_null (avi_capture_new (path, 1 << 20, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED);
+  g_assert_nonnull (strstr (error->message, path));
+  g_assert_nonnull (strstr (error->message, "nobody reads"));
+}
+
+static void
+test_shared_fifo (void)
+{
+  g_autofree char *path = new_path ("shared");
+  g_autoptr(GError) error = NULL;
+  int reader = open_reader (path);
+  g_autoptr(AviCapture) one = avi_capture_new (path, 1 << 20, NULL);
+
+  g_assert_nonnull (one);
+  g_assert_null (avi_capture_new (path, 1 << 20, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED);
+  g_assert_nonnull (strstr (error->message, "another capture"));
+  close (reader);
+}
+
+static void
+test_left_fifo (void)
+{
+  g_autofree char *path = new_path ("left");
+  int reader = open_reader (path);
+  g_autoptr(AviCapture) capture = avi_capture_new (path, 1 << 20, NULL);
+  AviCaptureFlow *flow = open_flow (capture);
+
+  n_messages = 0;
+  close (reader);
+  say (flow, TRUE, 1000);
+  say (flow, TRUE, 1000);
+  avi_capture_flow_end (flow, FALSE, "");
+  assert_no_signal ();
+  g_assert_cmpuint (n_messages, ==, 1);
+  g_assert_nonnull (strstr (last_message, "nobody reads from this FIFO any more"));
+}
+
+static void
+test_slow_fifo (void)
+{
+  g_autofree char *path = new_path ("slow");
+  int reader = open_reader (path);
+  g_autoptr(AviCapture) capture = avi_capture_new (path, 1 << 20, NULL);
+  AviCaptureFlow *flow = open_flow (capture);
+
+  n_messages = 0;
+  for (guint i = 0; i < 7; i++)
+    say (flow, TRUE, 1 << 20);
+  avi_capture_flow_end (flow, FALSE, "");
+  g_assert_cmpuint (n_messages, ==, 1);
+  g_assert_nonnull (strstr (last_message, "too slow"));
+  close (reader);
 }
 
 /* --- two nodes --- */
@@ -609,7 +827,7 @@ remove_files (void)
     {
       g_autofree char *path = new_path (name);
 
-      g_unlink (path);
+      g_remove (path);
     }
   g_rmdir (folder);
   g_free (folder);
@@ -625,12 +843,21 @@ main (int argc, char *argv[])
   g_log_set_writer_func (note_log, NULL, NULL);
   folder = g_dir_make_tmp ("avi-capture-XXXXXX", NULL);
   g_test_add_func ("/capture/the file is new and its owner's alone", test_new);
+  g_test_add_func ("/capture/a leading dot is no suffix", test_dot);
+  g_test_add_func ("/capture/what is no file is neither written nor given a neighbour", test_irregular);
   g_test_add_func ("/capture/where it cannot be written the error names it", test_unwritable);
   g_test_add_func ("/capture/nothing is written where nobody asked", test_off);
   g_test_add_data_func ("/capture/a conversation over IPv4 reads as TCP", GINT_TO_POINTER (FALSE), test_flow);
   g_test_add_data_func ("/capture/a conversation over IPv6 reads as TCP", GINT_TO_POINTER (TRUE), test_flow);
   g_test_add_func ("/capture/what is missing is a gap", test_lost);
   g_test_add_func ("/capture/at its limit it says so once and stays whole", test_bounded);
+  g_test_add_func ("/capture/at the process's limit it says so once, raises no signal and stays whole",
+                   test_limited_process);
+  g_test_add_func ("/capture/who reads a FIFO late reads all", test_fifo);
+  g_test_add_func ("/capture/a FIFO that nobody reads is an error that names it", test_unread_fifo);
+  g_test_add_func ("/capture/a FIFO takes one capture at a time", test_shared_fifo);
+  g_test_add_func ("/capture/when the reader of a FIFO leaves it says so once and raises no signal", test_left_fifo);
+  g_test_add_func ("/capture/a FIFO's reader that is too slow ends it", test_slow_fifo);
   g_test_add_func ("/capture/two nodes' conversation stands in it in clear", test_conversation);
   g_test_add_func ("/capture/nodes start where it cannot be written, and say so", test_start);
   g_test_add_func ("/capture/tshark follows the stream and complains of nothing", test_tshark);

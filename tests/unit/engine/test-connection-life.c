@@ -136,6 +136,21 @@ test_refused (LifeFixture *fixture, gconstpointer data)
   assert_counts (fixture, 0, 0, 1, 1);
 }
 
+/* TCP goes to one host. */
+#define BROADCAST "/ip4/255.255.255.255/tcp/9"
+
+static void
+test_fails_at_once (LifeFixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  life_fixture_start (fixture);
+  error = life_fixture_await_error (fixture, life_fixture_dial (fixture, BROADCAST));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, BROADCAST));
+  assert_counts (fixture, 0, 0, 0, 1);
+}
+
 #define N_FILLERS 4
 
 /* A port whose queue is full: what connects to it hears nothing. */
@@ -337,6 +352,7 @@ main (int argc, char **argv)
   LIFE_ADD ("C4: an address that refuses is an error that names it", test_refused);
   LIFE_ADD ("C5: an address that hears nothing fails after dial-timeout", test_dial_timeout);
   LIFE_ADD ("C8: what hangs when the network changes is closed, and dialled anew", test_network_changed);
+  LIFE_ADD ("C10: an address to which connect fails at once never had a connection", test_fails_at_once);
   LIFE_ADD ("H2: with the handshake done its time-out is over", test_agreed);
   LIFE_ADD ("H3: who says nothing for 10 s is closed, and makes room", test_inbound_timeout);
   LIFE_ADD ("H4: who is dialled has as long as dial-timeout, whose error says at what it waited",
