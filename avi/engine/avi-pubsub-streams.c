@@ -116,8 +116,9 @@ avi_output_gone (AviStreamOwner *owner,
 {
   Output *self = (Output *) owner;
   AviPubsub *pubsub = self->pubsub;
-  g_autoptr(GBytes) held = avi_output_steal_held (self);
+  GBytes *held = avi_output_steal_held (self);
 
+  g_clear_pointer (&held, g_bytes_unref);
   if (g_hash_table_lookup (pubsub->outputs, &self->peer) == self)
     {
       g_hash_table_remove (pubsub->outputs, &self->peer);

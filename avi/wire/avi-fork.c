@@ -37,7 +37,8 @@ avi_fork_in_child (void)
   for (gsize i = 0; i < fork_n_words; i++)
     for (guint64 word = fork_words[i]; word != 0; word &= word - 1)
       close ((int) (i * WORD_BITS) + __builtin_ctzll (word));
-  memset (fork_words, 0, fork_n_words * sizeof *fork_words);
+  for (gsize i = 0; i < fork_n_words; i++)
+    fork_words[i] = 0;
   pthread_mutex_unlock (&fork_mutex);
 }
 

@@ -259,19 +259,21 @@ def _(pair):
 
 # ---- Pub/sub ------------------------------------------------------------------------------------
 
-def exchange(us, them):
+def exchange(us, them, at_once):
     hear_each_other(us, them, TOPIC)
-    for i in range(20):
-        for sender in (us, them):
-            sender.tell('publish', TOPIC, f'{i} of {sender.name}')
-    for i in range(20):
-        for sender, receiver in ((us, them), (them, us)):
-            receiver.expect_message(TOPIC, sender.id, f'{i} of {sender.name}')
+    for first in range(0, 20, at_once):
+        for i in range(first, first + at_once):
+            for sender in (us, them):
+                sender.tell('publish', TOPIC, f'{i} of {sender.name}')
+        for i in range(first, first + at_once):
+            for sender, receiver in ((us, them), (them, us)):
+                receiver.expect_message(TOPIC, sender.id, f'{i} of {sender.name}')
 
 
 @case('GossipSub: 20 messages each way')
 def _(pair):
-    exchange(*pair.linked())
+    # py drops what comes while 32 wait for a peer, and with 1.2 it says IDONTWANT to each message.
+    exchange(*pair.linked(), at_once=5 if pair.kind == 'py' else 20)
 
 
 @case('floodsub: messages each way', lacks='floodsub')
