@@ -372,7 +372,7 @@ main (int argc, char **argv)
 {
   g_autofree char *name = NULL, *topic = NULL, *identity = NULL;
   g_auto(GStrv) listen = NULL, dial = NULL;
-  gboolean no_mdns = FALSE, no_local = FALSE;
+  gboolean no_mdns = FALSE, no_local = FALSE, unthreaded = FALSE;
   const GOptionEntry options[] = {
     { "name", 0, 0, G_OPTION_ARG_STRING, &name, "What others call this node (default: the host's name)", "NAME" },
     { "topic", 0, 0, G_OPTION_ARG_STRING, &topic, "What to listen to, and to publish on (default: chat)", "TOPIC" },
@@ -381,6 +381,7 @@ main (int argc, char **argv)
     { "identity", 0, 0, G_OPTION_ARG_FILENAME, &identity, "A file to keep the key in (default: a new key)", "FILE" },
     { "no-mdns", 0, 0, G_OPTION_ARG_NONE, &no_mdns, "Do not look for others on the LAN", NULL },
     { "no-local", 0, 0, G_OPTION_ARG_NONE, &no_local, "Do not look for others on this machine", NULL },
+    { "unthreaded", 0, 0, G_OPTION_ARG_NONE, &unthreaded, "Run the network in the main thread", NULL },
     { NULL }
   };
   g_autoptr(GOptionContext) context = g_option_context_new ("- a node of the mesh, and a chat");
@@ -402,7 +403,7 @@ main (int argc, char **argv)
   if (success)
     {
       device = avi_device_new (name != NULL ? name : g_get_host_name ());
-      g_object_set (device, "enable-mdns", !no_mdns, "enable-local", !no_local, NULL);
+      g_object_set (device, "enable-mdns", !no_mdns, "enable-local", !no_local, "threaded", !unthreaded, NULL);
       self.device = device;
       self.topic = topic != NULL ? topic : "chat";
       success = run (&self, identity, (const char *const *) listen, (const char *const *) dial, &error);

@@ -26,6 +26,7 @@ class Node {
         this.device = Avi.Device.new(options.name);
         this.device.enable_mdns = !options['no-mdns'];
         this.device.enable_local = !options['no-local'];
+        this.device.threaded = !options.unthreaded;
         if (options.identity)
             this.device.identity = Avi.Identity.load_or_create(options.identity);
         if (options.listen.length > 0)
@@ -184,7 +185,7 @@ class Node {
 }
 
 const USAGE = 'Usage: simple-node.js [--name NAME] [--topic TOPIC] [--listen MULTIADDR]… [--dial MULTIADDR]… ' +
-    '[--identity FILE] [--no-mdns] [--no-local]';
+    '[--identity FILE] [--no-mdns] [--no-local] [--unthreaded]';
 
 function parse(words) {
     const options = {name: GLib.get_host_name(), topic: 'chat', listen: [], dial: []};
@@ -192,7 +193,7 @@ function parse(words) {
     while (words.length > 0) {
         const word = words.shift();
         const name = word.replace(/^--/, '');
-        if (['--no-mdns', '--no-local'].includes(word))
+        if (['--no-mdns', '--no-local', '--unthreaded'].includes(word))
             options[name] = true;
         else if (['--listen', '--dial'].includes(word) && words.length > 0)
             options[name].push(words.shift());

@@ -24,6 +24,7 @@ class Node:
         self.device = Avi.Device.new(options.name)
         self.device.props.enable_mdns = not options.no_mdns
         self.device.props.enable_local = not options.no_local
+        self.device.props.threaded = not options.unthreaded
         if options.identity:
             self.device.props.identity = Avi.Identity.load_or_create(options.identity)
         if options.listen:
@@ -180,6 +181,7 @@ def main():
     parser.add_argument("--identity", metavar="FILE", help="a file to keep the key in (default: a new key)")
     parser.add_argument("--no-mdns", action="store_true", help="do not look for others on the LAN")
     parser.add_argument("--no-local", action="store_true", help="do not look for others on this machine")
+    parser.add_argument("--unthreaded", action="store_true", help="run the network in the main thread")
     options = parser.parse_args()
     sys.stdout.reconfigure(encoding="utf-8")
     try:

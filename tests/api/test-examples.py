@@ -162,6 +162,25 @@ def _():
             assert sum("peer-connected" in line for line in node.lines) == 1, node.lines
 
 
+def threads(node):
+    return [(task / "comm").read_text().strip() for task in pathlib.Path(f"/proc/{node.process.pid}/task").iterdir()]
+
+
+@test("simple-node: with --unthreaded it does the same without a thread of the engine")
+def _():
+    with Programs() as programs:
+        for language, command in languages("simple-node").items():
+            with_thread = programs.node(command, "--no-local", "--topic", "a/b", "--name", "with")
+            with_id, address = started(with_thread)
+            node = programs.node(command, "--no-local", "--topic", "a/b", "--dial", address, "--name", language, "--unthreaded")
+            node.expect(f"peer-connected {with_id} with")
+            assert "avi-engine" in threads(with_thread) and "avi-engine" not in threads(node), language
+            say_until_heard(node, [with_thread], f"message a/b {language}: text", "text")
+            for each in (node, with_thread):
+                each.tell("/quit")
+                assert each.wait() == 0, each.lines
+
+
 @test("simple-node: nodes of one name are told apart by their ids, and keep the name")
 def _():
     for command in languages("simple-node").values():

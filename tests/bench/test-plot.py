@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What ./dev bench --plot draws."""
+"""What ./dev bench --plot draws, and what it refuses before it measures."""
 
+import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 from xml.etree import ElementTree
 
@@ -11,6 +14,7 @@ sys.dont_write_bytecode = True
 import figures  # noqa: E402
 import plot     # noqa: E402
 
+BENCH = pathlib.Path(__file__).resolve().parent / 'bench'
 SVG = '{http://www.w3.org/2000/svg}'
 ECHO = figures.Figure('echo', 'µs', 'lower')
 
@@ -64,6 +68,29 @@ class Picture(unittest.TestCase):
 
     def test_words_are_text_whatever_is_in_them(self):
         self.assertIn('<a & b>', words(drawn((ECHO, {'avi': [1.0]}), title='<a & b>')))
+
+
+class Arguments(unittest.TestCase):
+    def refused(self, *words):
+        """What it says of them. There are no programs to measure: whatever is taken fails otherwise."""
+        with tempfile.TemporaryDirectory() as folder:
+            result = subprocess.run([sys.executable, BENCH, '--smoke', '--programs', folder, *words], cwd=folder,
+                                    stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertEqual(list(pathlib.Path(folder).iterdir()), [])
+        self.assertEqual(result.returncode, 2, result.stderr)
+        return result.stderr.splitlines()[-1]
+
+    def test_a_picture_that_cannot_be_written_is_told_at_once(self):
+        self.assertIn('/nonexistent/x.svg', self.refused('--plot', '/nonexistent/x.svg', 'echo'))
+
+    def test_a_name_with_a_slip_after_plot_is_no_file(self):
+        self.assertIn('“ecko” is neither', self.refused('--plot', 'ecko'))
+
+    def test_no_runs_at_all_are_refused(self):
+        self.assertIn('--runs: at least 1', self.refused('--runs', '0', 'echo'))
+
+    def test_of_a_name_that_is_none_the_others_are_told(self):
+        self.assertIn('there is no ecko, but: stream-up', self.refused('--plot', 'x.svg', 'ecko'))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A node on Avi's public interface that obeys lines, as the peers of other implementations do:
- * peers/README.md has the options, commands and events. The tests drive it; it decides nothing.
+ * peers/README.md has the options, commands and events. The tests drive it; it decides nothing. With
+ * AVI_TEST_UNTHREADED in the environment its engine runs in the main thread.
  */
 #include <avi.h>
 #include <gio/gunixinputstream.h>
@@ -207,6 +208,27 @@ publish (Node *self, const char *topic, GBytes *data, GError **error)
   return TRUE;
 }
 
+static void
+on_published (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree char *topic = user_data;
+  g_autoptr(GError) error = NULL;
+  int n = avi_device_publish_finish (AVI_DEVICE (source), result, &error);
+
+  if (n >= 0)
+    tell ("sent %s %d", topic, n);
+  else
+    tell ("error publish-async: %s", error->message);
+}
+
+static void
+publish_async (Node *self, const char *topic, const char *text)
+{
+  g_autoptr(GBytes) data = g_bytes_new (text, strlen (text));
+
+  avi_device_publish_async (self->device, topic, data, AVI_PUBLISH_NONE, NULL, on_published, g_strdup (topic));
+}
+
 static GBytes *
 bytes_of_x (const char *length)
 {
@@ -249,6 +271,8 @@ obey (Node *self, const char *line, GError **error)
 
       return publish (self, first, data, error);
     }
+  else if (g_str_equal (verb, "publish-async"))
+    publish_async (self, first, text);
   else if (g_str_equal (verb, "perf") && strchr (text, ' ') != NULL)
     peer_streams_perf (self->device, first, g_ascii_strtoull (text, NULL, 10),
                        g_ascii_strtoull (strchr (text, ' '), NULL, 10));
@@ -318,6 +342,7 @@ make_device (const Options *options, GError **error)
   avi_device_set_listen_addresses (device, options->listen != NULL ? (const char *const *) options->listen : loopback);
   if (options->bootstrap != NULL)
     avi_device_set_bootstrap_peers (device, (const char *const *) options->bootstrap);
+  avi_device_set_threaded (device, g_getenv ("AVI_TEST_UNTHREADED") == NULL);
   avi_device_set_enable_mdns (device, options->mdns);
   avi_device_set_enable_local (device, options->local);
   peer_streams_serve (device);

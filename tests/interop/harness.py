@@ -23,8 +23,21 @@ class Missing(AssertionError):
     """An event that did not come."""
 
 
+class Refused(AssertionError):
+    """A command that failed: the node's own words, instead of what was waited for."""
+
+
+# Events that answer one command only: its error ends the wait for them, and no other does.
+ANSWERS = {'connected': 'dial', 'peer-connected': 'dial', 'published': 'publish', 'subscribers': 'wait', 'sent': 'publish-async',
+           'perf': 'perf', 'streams': 'streams', 'half-closed': 'half-close', 'reset': 'reset', 'score': 'score'}
+
+
 class Skip(Exception):
     """Raised by a test that cannot be made here; its text says why."""
+
+
+def verb_of(command):
+    return command.split(' ')[0].lstrip('/')
 
 
 class Node:
@@ -35,6 +48,8 @@ class Node:
         self.events = []
         self.history = []
         self.says_no_more = False
+        self.told = set()       # commands
+        self.refused = {}       # {the first word of a command that failed: what was said of it}
         self.changed = threading.Condition()
         self.process = subprocess.Popen([*wrapper, str(command), *map(str, options)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -51,15 +66,39 @@ class Node:
                 self.history.append((time.monotonic(), line if are_events else '! ' + line))
                 if are_events:
                     self.events.append(line.split(' '))
+                    self._heed(line)
                 self.changed.notify_all()
         with self.changed:
             self.says_no_more |= are_events
             self.changed.notify_all()
 
+    def _heed(self, line):
+        """Keeps an error that answers a command: it repeats the line, or where the answer comes late, its verb."""
+        kind, _, text = line.partition(' ')
+        if ANSWERS.get(kind) == 'dial':
+            # What fails from now on is a dial of its own accord.
+            self.told = {command for command in self.told if verb_of(command) != 'dial'}
+        elif kind == 'error':
+            for command in self.told:
+                if text.startswith((f'{command}: ', f'{verb_of(command)}: ')):
+                    self.refused[verb_of(command)] = line
+
+    def _refusal(self, word):
+        """The error that came in place of such an event. What was published to nobody, as some call an error, and a
+        dial that met another one end no wait but for their answers."""
+        if word in ANSWERS:
+            return self.refused.get(ANSWERS[word])
+        return next((line for verb, line in self.refused.items() if verb not in ('dial', 'publish') and word != 'error'),
+                    None)
+
     # ---- Commands
 
     def tell(self, *words):
-        self.process.stdin.write(' '.join(map(str, words)) + '\n')
+        line = ' '.join(map(str, words))
+        with self.changed:
+            self.told.add(line)
+            self.refused.pop(verb_of(line), None)
+        self.process.stdin.write(line + '\n')
         self.process.stdin.flush()
 
     def signal(self, number):
@@ -98,7 +137,12 @@ class Node:
                 for i, event in enumerate(self.events):
                     if len(event) >= len(words) and all(w is None or str(w) == e for w, e in zip(words, event)):
                         del self.events[i]
+                        if event[0] == 'error':
+                            self.refused.clear()
                         return event[len(words):]
+                if refusal := self._refusal(words[0]):
+                    raise Refused(f'{self.name} was to say “{" ".join(str(w or "…") for w in words)}”, and said '
+                                  f'“{refusal}”')
                 if self.says_no_more:
                     raise Missing(f'{self.name} ended, and did not say “{" ".join(str(w or "…") for w in words)}”')
                 if not self.changed.wait(max(0.0, end - time.monotonic())) and time.monotonic() >= end:

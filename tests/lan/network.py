@@ -222,7 +222,7 @@ class Host:
         return f'/proc/{self.holder.pid}/root{path}'
 
     def node(self, name, *options):
-        node = SimpleNode(self.network.program, name, *options, wrapper=self.inside())
+        node = SimpleNode(self.network.program, name, *self.network.options, *options, wrapper=self.inside())
         self.nodes.append(node)
         self.network.suite.nodes.append(node)
         return node
@@ -275,10 +275,11 @@ class Network:
 
     numbers = itertools.count(0)
 
-    def __init__(self, suite, program):
+    def __init__(self, suite, program, *options):
         self.bridge = f'br{next(Network.numbers)}'
         self.suite = suite
         self.program = program
+        self.options = options      # of all its nodes
         self.hosts = []
 
     def __enter__(self):

@@ -39,18 +39,19 @@ def collect(process):
     assert process.returncode == 0, output
 
 
-def test(sentence, aside=False):
+def test(sentence, aside=False, both_ways=False):
     """Each test gets a network of its own. One that takes long by its nature runs beside the others, from the start;
-    these stand last, and are waited for there."""
+    these stand last, and are waited for there. Some run once more with engines that have no thread of their own."""
     def add(function):
-        def run(running):
-            with Network(running, program) as lan:
+        def run(running, *options):
+            with Network(running, program, *options) as lan:
                 function(lan)
         if aside and not os.environ.get(network.ASIDE) and os.environ.get('AVI_TEST', '') in sentence:
             process = network.start_aside(sentence)
             suite.add(sentence, lambda running: collect(process))
         else:
             suite.add(sentence, run)
+            suite.add(f'{sentence}, unthreaded', run, '--unthreaded', when=both_ways)
         return function
     return add
 
@@ -82,7 +83,7 @@ def services(host, node, origin):
 
 # ---- With and without a daemon
 
-@test('two hosts without any daemon')
+@test('two hosts without any daemon', both_ways=True)
 def _(lan):
     meet(lan.host().node('kitchen'), lan.host().node('bedroom'))
 
@@ -119,7 +120,7 @@ def _(lan):
     meet(host.node('kitchen', '--no-local'), host.node('bedroom', '--no-local'))
 
 
-@test('two hosts with avahi-daemon on both, and its tools see both nodes')
+@test('two hosts with avahi-daemon on both, and its tools see both nodes', both_ways=True)
 def _(lan):
     one, other = lan.host(), lan.host()
     one.start_avahi()
@@ -172,7 +173,7 @@ def _(lan):
 
 # ---- Coming, going, moving
 
-@test('a host that is killed and comes back with its key is heard again')
+@test('a host that is killed and comes back with its key is heard again', both_ways=True)
 def _(lan):
     one, other = lan.host(), lan.host()
     identity = ('--identity', '/run/user/identity')
@@ -197,7 +198,7 @@ def _(lan):
     meet(kitchen, other.node('attic'))
 
 
-@test('a host that changes its address is found at the new one')
+@test('a host that changes its address is found at the new one', both_ways=True)
 def _(lan):
     one, other = lan.host(), lan.host()
     kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
@@ -251,7 +252,7 @@ def _(lan):
 
 # ---- One machine
 
-@test('with only lo up a node starts, and nodes of one user find each other')
+@test('with only lo up a node starts, and nodes of one user find each other', both_ways=True)
 def _(lan):
     host = lan.host()
     host.link('down')
@@ -310,7 +311,7 @@ def _(lan):
     ear.close()
 
 
-@test('a node withdraws itself when it stops')
+@test('a node withdraws itself when it stops', both_ways=True)
 def _(lan):
     one, other = lan.host(), lan.host()
     ear = network.Ear(other)

@@ -40,6 +40,7 @@ const { values: options } = parseArgs({
     mdns: flag,
     floodsub: flag,
     'no-early-muxer': flag,
+    'no-monitor': flag,
     'ping-interval': { ...text, default: '1000' }
   }
 })
@@ -105,7 +106,7 @@ async function makeNode () {
     connectionEncrypters: [tellingNoise],
     streamMuxers: [yamux()],
     peerDiscovery: options.mdns ? [mdns()] : [],
-    connectionMonitor: { pingInterval: +options['ping-interval'] },
+    connectionMonitor: { enabled: !options['no-monitor'], pingInterval: +options['ping-interval'] },
     services: {
       identify: identify(),
       identifyPush: identifyPush(),
