@@ -153,21 +153,25 @@ avi_listener_get_port (AviListener *self)
   return self->port;
 }
 
+static void avi_listener_pause (AviListener *self, const char *why);
+
 static void
 avi_listener_resume (AviTimer *timer,
                      gint64    now)
 {
   AviListener *self = AVI_CONTAINER_OF (timer, AviListener, timer);
+  g_autoptr(GError) error = NULL;
 
-  avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd, EPOLLIN, avi_listener_ready, NULL);
+  if (!avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd, EPOLLIN, avi_listener_ready, &error))
+    avi_listener_pause (self, error->message);
 }
 
 /* Nothing to be had from the system for now: rather than spin, look again in a while. */
 static void
 avi_listener_pause (AviListener *self,
-                    int          code)
+                    const char  *why)
 {
-  avi_engine_log (self->engine, NULL, self->address, "accepting pauses: %s", g_strerror (code));
+  avi_engine_log (self->engine, NULL, self->address, "accepting pauses: %s", why);
   avi_loop_unwatch (self->engine->loop, &self->watch);
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + PAUSE, avi_listener_resume);
 }
@@ -207,7 +211,7 @@ avi_listener_ready (AviWatch *watch,
         avi_listener_take (self, fd, &source, len);
       else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         {
-          avi_listener_pause (self, errno);
+          avi_listener_pause (self, g_strerror (errno));
           return;
         }
       else if (errno != EINTR && errno != ECONNABORTED)
