@@ -176,12 +176,32 @@ avi_listener_pause (AviListener *self,
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + PAUSE, avi_listener_resume);
 }
 
+/* The connections are in the order in which they came. */
+static void
+avi_listener_displace (AviListener *self,
+                       GBytes      *crowd)
+{
+  for (GList *link = self->engine->connections.head; link != NULL; link = link->next)
+    {
+      AviConnection *connection = link->data;
+      g_autofree char *why = NULL;
+
+      if (!connection->inbound || connection->state != AVI_CONNECTION_HANDSHAKE
+          || !avi_limits_is_of_crowd (crowd, (const struct sockaddr *) &connection->source))
+        continue;
+      why = avi_limits_displace (&self->engine->limits, crowd);
+      avi_connection_end (connection, why);
+      return;
+    }
+}
+
 static void
 avi_listener_take (AviListener                   *self,
                    int                            fd,
                    const struct sockaddr_storage *source,
                    socklen_t                      len)
 {
+  g_autoptr(GBytes) crowd = avi_limits_find_crowd (&self->engine->limits, (const struct sockaddr *) source);
   g_autoptr(GError) error = NULL;
 
   if (!avi_limits_accept (&self->engine->limits, (const struct sockaddr *) source, &error))
@@ -192,6 +212,8 @@ avi_listener_take (AviListener                   *self,
       close (fd);
       return;
     }
+  if (crowd != NULL)
+    avi_listener_displace (self, crowd);
   avi_connection_accept (self->engine, fd, source, len);
 }
 

@@ -245,9 +245,11 @@ crowd_connect (Crowd *self)
 {
   for (guint i = 0; i < N_PEERS; i++)
     {
+      g_autofree char *from = g_strdup_printf ("127.0.%u.1", 5 + i);
+
       self->keys[i] = avi_key_pair_generate ();
       self->puppets[i] =
-          puppet_dial_from ("127.0.5.1", self->keys[i], core_fixture_get_port (&self->fixture->under_test), 1);
+          puppet_dial_from (from, self->keys[i], core_fixture_get_port (&self->fixture->under_test), 1);
       puppet_set_protocols (self->puppets[i], with_pubsub);
     }
   puppets_run (self->puppets, crowd_is_connected, self);

@@ -124,7 +124,7 @@ test_limit (CoreFixture *fixture, gconstpointer data)
 {
   int fds[3];
 
-  fixture->settings.max_pending = 2;
+  fixture->settings.max_connections_per_address = 2;
   core_fixture_start (fixture);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
@@ -135,7 +135,7 @@ test_limit (CoreFixture *fixture, gconstpointer data)
   g_assert_false (has_ended (fds[0]));
   g_assert_false (has_ended (fds[1]));
   g_assert_true (has_ended (fds[2]));
-  g_assert_cmpuint (core_fixture_count (fixture, "refused-max-pending"), ==, 1);
+  g_assert_cmpuint (core_fixture_count (fixture, "refused-max-connections-per-address"), ==, 1);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     close (fds[i]);
 }
