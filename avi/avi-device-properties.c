@@ -268,7 +268,9 @@ avi_device_install_limits (void)
    * AviDevice:max-pending:
    *
    * How many connections from others may be on their way to proving who they are at a time, by
-   * default 128. Fixed while the device runs.
+   * default 128; half of them from one network (an IPv4 /24, an IPv6 /64, all link-local addresses
+   * on an interface). Beyond that the oldest of the network that has the most gives way, and is
+   * counted as refused-max-pending. Fixed while the device runs.
    *
    * Since: 1.0
    */

@@ -75,6 +75,13 @@ avi_stream_reset (AviStreamOwner *owner)
   avi_connection_stream_gone (self, owner, FALSE);
 }
 
+static gboolean
+avi_stream_handler_shares (const AviStreamHandler *self,
+                           const AviStreamHandler *other)
+{
+  return self == other || (self->family != NULL && g_strcmp0 (self->family, other->family) == 0);
+}
+
 static guint
 avi_connection_count_streams (AviConnection          *self,
                               const AviStreamHandler *handler)
@@ -85,7 +92,7 @@ avi_connection_count_streams (AviConnection          *self,
     {
       AviStreamOwner *owner = link->data;
 
-      n += owner->handler == handler && avi_link_stream_is_inbound (owner->stream);
+      n += avi_stream_handler_shares (handler, owner->handler) && avi_link_stream_is_inbound (owner->stream);
     }
   return n;
 }
@@ -115,7 +122,7 @@ avi_connection_may_accept (AviConnection          *self,
 
   if (handler->max_streams == 0 || n < handler->max_streams)
     return TRUE;
-  what = g_strdup_printf ("the limit for %s", handler->protocol);
+  what = g_strdup_printf ("the limit for %s", handler->family != NULL ? handler->family : handler->protocol);
   avi_connection_refused_streams (self, 1, what, n, handler->max_streams);
   return FALSE;
 }

@@ -228,7 +228,7 @@ avi_connection_established (AviConnection *self,
   self->since = g_get_real_time ();
   self->connect_deadline = G_MAXINT64;
   avi_core_count (self->engine->core, AVI_COUNT_CONNECTIONS_OPENED, 1);
-  avi_limits_handshake_done (&self->engine->limits, self->inbound);
+  avi_limits_handshake_done (&self->engine->limits, self->inbound ? (const struct sockaddr *) &self->source : NULL);
   avi_connection_name_in_capture (self);
   avi_engine_log_state (self->engine, &self->peer, self->remote, "%s connection established",
                         self->inbound ? "inbound" : "outbound");

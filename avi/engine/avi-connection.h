@@ -42,6 +42,8 @@ struct _AviStreamHandler
   /* Of a peer's on one connection, at once: what each may make us hold stands in docs/hostile-peers.md. 0: as many
    * as the connection has. */
   guint max_streams;
+  /* Handlers of one family have these streams together. NULL: the handler has them alone. */
+  const char *family;
   /* The peer opened a stream: the owner for it, or NULL to reset it. */
   AviStreamOwner *(*accept)   (AviConnection *connection, AviLinkStream *stream);
   /* The peer took the protocol on a stream of ours. */

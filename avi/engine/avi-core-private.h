@@ -74,7 +74,7 @@ typedef enum
   AVI_COUNT_MESSAGES_RECOVERED,
   AVI_COUNT_MESSAGES_UNWANTED,   /* on a topic that we do not subscribe to */
   AVI_COUNT_MESSAGES_UNVERIFIED, /* dropped: too many signatures being checked */
-  AVI_COUNT_STREAMS_INVALID,     /* of peers, reset for a frame that is malformed or over the limit */
+  AVI_COUNT_STREAMS_INVALID,     /* of peers, reset for a frame that is malformed, over a limit or never whole */
   AVI_COUNT_STREAMS_REFUSED,     /* of peers, reset for being too many */
   AVI_COUNT_SENDS_DROPPED,       /* messages and gossip for a peer that does not read */
   AVI_COUNT_GOSSIP_LIMITED,      /* subscriptions and gossip of peers beyond a limit */

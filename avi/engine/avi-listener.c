@@ -153,23 +153,46 @@ avi_listener_get_port (AviListener *self)
   return self->port;
 }
 
+static void avi_listener_pause (AviListener *self, const char *why);
+
 static void
 avi_listener_resume (AviTimer *timer,
                      gint64    now)
 {
   AviListener *self = AVI_CONTAINER_OF (timer, AviListener, timer);
+  g_autoptr(GError) error = NULL;
 
-  avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd, EPOLLIN, avi_listener_ready, NULL);
+  if (!avi_loop_watch (self->engine->loop, &self->watch, self->watch.fd, EPOLLIN, avi_listener_ready, &error))
+    avi_listener_pause (self, error->message);
 }
 
 /* Nothing to be had from the system for now: rather than spin, look again in a while. */
 static void
 avi_listener_pause (AviListener *self,
-                    int          code)
+                    const char  *why)
 {
-  avi_engine_log (self->engine, NULL, self->address, "accepting pauses: %s", g_strerror (code));
+  avi_engine_log (self->engine, NULL, self->address, "accepting pauses: %s", why);
   avi_loop_unwatch (self->engine->loop, &self->watch);
   avi_loop_set_timer (self->engine->loop, &self->timer, avi_loop_now (self->engine->loop) + PAUSE, avi_listener_resume);
+}
+
+/* The connections are in the order in which they came. */
+static void
+avi_listener_displace (AviListener *self,
+                       GBytes      *crowd)
+{
+  for (GList *link = self->engine->connections.head; link != NULL; link = link->next)
+    {
+      AviConnection *connection = link->data;
+      g_autofree char *why = NULL;
+
+      if (!connection->inbound || connection->state != AVI_CONNECTION_HANDSHAKE
+          || !avi_limits_is_of_crowd (crowd, (const struct sockaddr *) &connection->source))
+        continue;
+      why = avi_limits_displace (&self->engine->limits, crowd);
+      avi_connection_end (connection, why);
+      return;
+    }
 }
 
 static void
@@ -178,6 +201,7 @@ avi_listener_take (AviListener                   *self,
                    const struct sockaddr_storage *source,
                    socklen_t                      len)
 {
+  g_autoptr(GBytes) crowd = avi_limits_find_crowd (&self->engine->limits, (const struct sockaddr *) source);
   g_autoptr(GError) error = NULL;
 
   if (!avi_limits_accept (&self->engine->limits, (const struct sockaddr *) source, &error))
@@ -188,6 +212,8 @@ avi_listener_take (AviListener                   *self,
       close (fd);
       return;
     }
+  if (crowd != NULL)
+    avi_listener_displace (self, crowd);
   avi_connection_accept (self->engine, fd, source, len);
 }
 
@@ -207,7 +233,7 @@ avi_listener_ready (AviWatch *watch,
         avi_listener_take (self, fd, &source, len);
       else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         {
-          avi_listener_pause (self, errno);
+          avi_listener_pause (self, g_strerror (errno));
           return;
         }
       else if (errno != EINTR && errno != ECONNABORTED)

@@ -19,6 +19,9 @@ struct _AviPubsub
   GQueue        publishing; /* of AviCommand: published by the program, not with the router yet */
   gsize         n_unsent;   /* bytes of messages that the router has, and no stream */
   guint64       n_size_drops; /* as last logged */
+  GQueue        partials;   /* of Input, by their `partial_link`: with an RPC that is not whole, the one begun first */
+  gsize         n_partial;  /* bytes of these */
+  gint64        partial_check; /* when to look which of these rest; G_MAXINT64: there are none */
   gint64        full_until; /* G_MININT64: there is room; else nothing more goes to the router before */
   AviTimer      timer;
 };
@@ -39,6 +42,8 @@ typedef struct
 
 /* Tells what the router has to tell. */
 void avi_pubsub_hear        (AviPubsub *self);
+/* Resets peers' streams whose RPC is not whole and does not go on. */
+void avi_pubsub_check_partials (AviPubsub *self, gint64 now);
 /* Queues @rpc on the stream, or holds it until there is room. */
 void avi_pubsub_output_send (AviPubsubOutput *output, GBytes *rpc);
 

@@ -28,6 +28,9 @@ typedef struct
   AviStreamOwner owner;
   AviFrameReader reader;
   GByteArray    *held;
+  gsize          n_partial;  /* bytes that are held, or of an RPC that is not whole */
+  gint64         progressed; /* monotonic: when the last of them came */
+  GList          partial_link; /* in the pub/sub's `partials` while there are any */
 } Input;
 
 static void avi_pubsub_forget (AviPubsub *self, AviPeerEntry *entry);
@@ -158,14 +161,92 @@ avi_input_is_attached (Input *self)
          && g_hash_table_contains (connection->engine->pubsub->outputs, &connection->peer);
 }
 
-/* FALSE where the stream was reset. */
-static gboolean
+/* What comes of it is the end of its stream: a frame cannot be left out. */
+static void
+avi_input_refuse (Input      *self,
+                  const char *why)
+{
+  AviConnection *connection = self->owner.connection;
+
+  avi_engine_log (connection->engine, &connection->peer, connection->remote, "pub/sub: %s", why);
+  avi_core_count (connection->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
+  avi_stream_reset (&self->owner);
+}
+
+static void
+avi_pubsub_bound_partials (AviPubsub *self)
+{
+  while (self->n_partial > AVI_PUBSUB_MAX_PARTIAL)
+    {
+      Input *oldest = g_queue_peek_head (&self->partials);
+      g_autofree char *why = g_strdup_printf ("the limit for RPCs that are not whole is reached, %" G_GSIZE_FORMAT
+                                              " of %d bytes are in use; "
+                                              "the first, %" G_GSIZE_FORMAT " of them, is dropped",
+                                              self->n_partial, AVI_PUBSUB_MAX_PARTIAL, oldest->n_partial);
+
+      avi_input_refuse (oldest, why);
+    }
+}
+
+/* @n: bytes that are not a whole RPC now; @anew: they are of another RPC than those before. */
+static void
+avi_input_set_partial (Input   *self,
+                       gsize    n,
+                       gboolean anew)
+{
+  AviPubsub *pubsub = self->owner.connection->engine->pubsub;
+
+  pubsub->n_partial += n - self->n_partial;
+  if (self->n_partial > 0 && (anew || n == 0))
+    g_queue_unlink (&pubsub->partials, &self->partial_link);
+  if (n > 0 && (anew || self->n_partial == 0))
+    g_queue_push_tail_link (&pubsub->partials, &self->partial_link);
+  self->n_partial = n;
+  self->progressed = avi_loop_now (pubsub->engine->loop);
+  if (pubsub->partials.length == 0)
+    pubsub->partial_check = G_MAXINT64;
+  else if (pubsub->partial_check == G_MAXINT64)
+    pubsub->partial_check = self->progressed + AVI_PUBSUB_PARTIAL_TIME;
+}
+
+/* Each stream makes for one look in AVI_PUBSUB_PARTIAL_TIME at most. */
+void
+avi_pubsub_check_partials (AviPubsub *self,
+                           gint64     now)
+{
+  GList *next;
+
+  if (now < self->partial_check)
+    return;
+  self->partial_check = G_MAXINT64;
+  for (GList *link = self->partials.head; link != NULL; link = next)
+    {
+      Input *input = link->data;
+      gint64 end = input->progressed + AVI_PUBSUB_PARTIAL_TIME;
+
+      next = link->next;
+      if (now < end)
+        self->partial_check = MIN (self->partial_check, end);
+      else
+        avi_input_refuse (input, "an RPC has begun, and nothing more of it has come for 30 s");
+    }
+}
+
+gsize
+avi_pubsub_get_n_partial (AviPubsub *self)
+{
+  return self->n_partial;
+}
+
+/* May reset this stream, or another. */
+static void
 avi_input_read (Input  *self,
                 AviSpan data)
 {
   AviConnection *connection = self->owner.connection;
   AviPubsub *pubsub = connection->engine->pubsub;
   g_autoptr(GError) error = NULL;
+  gboolean any = FALSE;
   AviSpan rpc;
 
   /* The wall clock may have been set, or the machine have slept. */
@@ -173,16 +254,18 @@ avi_input_read (Input  *self,
   avi_frame_reader_push (&self->reader, data);
   while (avi_frame_reader_next (&self->reader, &rpc, &error)
          && avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
-    avi_pubsub_hear (pubsub);
+    {
+      avi_pubsub_hear (pubsub);
+      any = TRUE;
+    }
   if (error != NULL)
     {
-      avi_engine_log (pubsub->engine, &connection->peer, connection->remote, "pub/sub: %s", error->message);
-      avi_core_count (pubsub->engine->core, AVI_COUNT_STREAMS_INVALID, 1);
-      avi_stream_reset (&self->owner);
-      return FALSE;
+      avi_input_refuse (self, error->message);
+      return;
     }
   avi_stream_consume (&self->owner, data.len);
-  return TRUE;
+  avi_input_set_partial (self, avi_frame_reader_get_n_partial (&self->reader), any);
+  avi_pubsub_bound_partials (pubsub);
 }
 
 static void
@@ -209,7 +292,12 @@ avi_input_data (AviStreamOwner *owner,
     self->held = g_byte_array_new ();
   g_byte_array_append (self->held, data.data, (guint) data.len);
   if (avi_input_is_attached (self))
-    avi_input_release (self);
+    {
+      avi_input_release (self);
+      return;
+    }
+  avi_input_set_partial (self, self->held->len, FALSE);
+  avi_pubsub_bound_partials (owner->connection->engine->pubsub);
 }
 
 static void
@@ -224,6 +312,7 @@ avi_input_gone (AviStreamOwner *owner,
 {
   Input *self = (Input *) owner;
 
+  avi_input_set_partial (self, 0, FALSE);
   avi_frame_reader_clear (&self->reader);
   g_clear_pointer (&self->held, g_byte_array_unref);
   g_free (self);
@@ -235,14 +324,15 @@ avi_input_accept (AviConnection *connection,
 {
   Input *self = g_new0 (Input, 1);
 
+  self->partial_link.data = self;
   avi_frame_reader_init (&self->reader, AVI_GOSSIPSUB_MAX_RPC);
   return &self->owner;
 }
 
-/* A peer needs one; a second while it replaces that. */
+/* A peer needs one, of whichever protocol; a second while it replaces that. */
 #define INPUT_HANDLER(name)                                                                                            \
  {                                                                                                                     \
-  .protocol = name, .max_streams = 2, .accept = avi_input_accept, .data = avi_input_data,                              \
+  .protocol = name, .max_streams = 2, .family = "pub/sub", .accept = avi_input_accept, .data = avi_input_data,         \
   .finished = avi_input_finished, .gone = avi_input_gone                                                               \
  }
 
@@ -334,24 +424,33 @@ avi_pubsub_guess_family (AviPeerEntry *entry)
   return avi_pubsub_is_old (entry) ? "rust-libp2p" : "avi";
 }
 
-/* What the peer said before it was attached is heard now. */
-static void
-avi_pubsub_release_inputs (AviPeerEntry *entry)
+/* A stream with what the peer said before it was attached; NULL: there is none. */
+static Input *
+avi_pubsub_find_held (AviPeerEntry *entry)
 {
   for (guint i = 0; i < entry->connections->len; i++)
     {
       AviConnection *connection = g_ptr_array_index (entry->connections, i);
-      GList *next;
 
-      for (GList *link = connection->owners.head; link != NULL; link = next)
+      for (GList *link = connection->owners.head; link != NULL; link = link->next)
         {
-          AviStreamOwner *owner = link->data;
+          Input *input = avi_pubsub_is_input (link->data) ? link->data : NULL;
 
-          next = link->next;
-          if (avi_pubsub_is_input (owner) && avi_input_is_attached ((Input *) owner))
-            avi_input_release ((Input *) owner);
+          if (input != NULL && input->held != NULL && avi_input_is_attached (input))
+            return input;
         }
     }
+  return NULL;
+}
+
+/* That is heard now. Each may end any of the others. */
+static void
+avi_pubsub_release_inputs (AviPeerEntry *entry)
+{
+  Input *input;
+
+  while ((input = avi_pubsub_find_held (entry)) != NULL)
+    avi_input_release (input);
 }
 
 /* @moved: the router goes on with what it knows of the peer. */

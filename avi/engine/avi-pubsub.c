@@ -190,7 +190,7 @@ avi_pubsub_pump (AviPubsub *self)
   avi_pubsub_send (self);
   avi_pubsub_count (self);
   avi_loop_set_timer (self->engine->loop, &self->timer,
-                      MIN (avi_gossipsub_deadline (self->router),
+                      MIN (MIN (avi_gossipsub_deadline (self->router), self->partial_check),
                            self->publishing.length > 0 ? self->full_until : G_MAXINT64),
                       avi_pubsub_timeout);
 }
@@ -202,6 +202,7 @@ avi_pubsub_timeout (AviTimer *timer,
   AviPubsub *self = AVI_CONTAINER_OF (timer, AviPubsub, timer);
 
   avi_gossipsub_tick (self->router, now);
+  avi_pubsub_check_partials (self, now);
   /* The round that this is part of ends with a pump. */
 }
 
@@ -322,6 +323,7 @@ avi_pubsub_new (AviEngine *engine)
   self->router = avi_gossipsub_new (&config, now);
   self->outputs = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
   self->full_until = G_MININT64;
+  self->partial_check = G_MAXINT64;
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_pubsub_waiter_free);
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
@@ -346,6 +348,7 @@ avi_pubsub_free (AviPubsub *self)
 {
   g_assert (self->waiters->len == 0);
   g_assert (g_hash_table_size (self->outputs) == 0);
+  g_assert (self->partials.length == 0 && self->n_partial == 0);
   avi_loop_clear_timer (self->engine->loop, &self->timer);
   g_ptr_array_unref (self->waiters);
   g_hash_table_unref (self->outputs);

@@ -10,6 +10,9 @@
 
 G_BEGIN_DECLS
 
+#define AVI_PUBSUB_MAX_PARTIAL  (16 * 1024 * 1024)    /* bytes of RPCs that are not whole, over all connections */
+#define AVI_PUBSUB_PARTIAL_TIME (30 * G_USEC_PER_SEC) /* without a byte, then it is given up */
+
 AviPubsub *avi_pubsub_new    (AviEngine *engine);
 /* What waits to be published goes to the router, room or not; who waits for subscribers is told that it
  * is in vain. */
@@ -21,6 +24,8 @@ void       avi_pubsub_free   (AviPubsub *self);
 void       avi_pubsub_attach (AviPubsub *self, AviPeerEntry *entry, gboolean moved);
 gboolean   avi_pubsub_is_attached (AviPubsub *self, AviPeerEntry *entry);
 void       avi_pubsub_detach (AviPubsub *self, AviPeerEntry *entry);
+/* Bytes of RPCs that have begun and are not whole, and of what peers said that are not attached yet. */
+gsize      avi_pubsub_get_n_partial (AviPubsub *self);
 /* Sends what the router has to send and tells what it has to tell. Called after each round. */
 void       avi_pubsub_pump   (AviPubsub *self);
 

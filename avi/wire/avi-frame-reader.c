@@ -110,3 +110,9 @@ avi_frame_reader_next (AviFrameReader *self, AviSpan *message, GError **error)
   *message = AVI_SPAN (self->partial->data + header_len, len);
   return TRUE;
 }
+
+gsize
+avi_frame_reader_get_n_partial (const AviFrameReader *self)
+{
+  return self->partial != NULL && !self->whole ? self->partial->len : 0;
+}

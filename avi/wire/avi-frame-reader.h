@@ -26,5 +26,7 @@ void     avi_frame_reader_push  (AviFrameReader *self, AviSpan bytes);
  * more for now; FALSE with it: longer than max (AVI_ERROR_LIMIT, naming both) or a malformed length
  * (AVI_ERROR_PROTOCOL), for good. */
 gboolean avi_frame_reader_next  (AviFrameReader *self, AviSpan *message, GError **error);
+/* Bytes of a message that has begun and is not whole. */
+gsize    avi_frame_reader_get_n_partial (const AviFrameReader *self);
 
 G_END_DECLS

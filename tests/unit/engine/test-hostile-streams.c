@@ -11,6 +11,7 @@
 #include "core-fixture.h"
 #include "engine/avi-connection.h"
 #include "engine/avi-core-private.h"
+#include "engine/avi-pubsub.h"
 #include "engine/avi-swarm.h"
 #include "protocols/avi-ping.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
@@ -22,6 +23,9 @@
 
 static const char *const with_pubsub[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
 static const char *const pubsub[] = { AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
+static const char *const pubsub_1_0[] = { AVI_GOSSIPSUB_PROTOCOL_1_0, NULL };
+static const char *const pubsub_1_2[] = { AVI_GOSSIPSUB_PROTOCOL_1_2, NULL };
+static const char *const floodsub[] = { AVI_FLOODSUB_PROTOCOL, NULL };
 static const char *const ping[] = { AVI_PING_PROTOCOL, NULL };
 static const char *const push[] = { AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
 
@@ -170,11 +174,150 @@ test_streams_of_a_protocol (Fixture *fixture, gconstpointer data)
       run_until_counted (fixture, "streams-refused", n_refused);
       g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, n_refused);
     }
-  log_keeper_assert ("the limit for /meshsub/1.1.0 is reached, 2 of 2 are in use");
+  log_keeper_assert ("the limit for pub/sub is reached, 2 of 2 are in use");
   after = look (fixture);
   g_assert_cmpuint (after.n_owners - before.n_owners, ==, 2 + 2 + 4);
   g_assert_cmpuint (after.n_streams - before.n_streams, ==, 2 + 2 + 4);
   g_assert_true (puppet_is_open (fixture->puppets[0]));
+}
+
+/* --- RPCs that are never whole --- */
+
+#define N_HALVES (AVI_PUBSUB_MAX_PARTIAL / AVI_GOSSIPSUB_MAX_RPC + 1) /* one more than there is room for */
+#define N_PEERS  (N_HALVES / 2)
+
+G_STATIC_ASSERT (N_HALVES % 2 == 0);
+
+typedef struct
+{
+  Fixture    *fixture;
+  AviKeyPair *keys[N_PEERS];
+  Puppet     *puppets[N_PEERS + 1];
+  gsize       most;
+} Crowd;
+
+static void
+measure_partial (AviEngine *engine, gpointer data)
+{
+  *(gsize *) data = avi_pubsub_get_n_partial (engine->pubsub);
+}
+
+static gsize
+look_at_partial (Fixture *fixture)
+{
+  gsize n;
+
+  inspect (fixture, measure_partial, &n);
+  return n;
+}
+
+static gboolean
+crowd_is_connected (gpointer data)
+{
+  Crowd *self = data;
+
+  for (guint i = 0; i < N_PEERS; i++)
+    if (!core_fixture_is_connected (&self->fixture->under_test, self->keys[i]))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+crowd_has_counted (gpointer data)
+{
+  Crowd *self = data;
+
+  self->most = MAX (self->most, look_at_partial (self->fixture));
+  return has_counted (self->fixture);
+}
+
+static void
+crowd_run_until_counted (Crowd *self, const char *name, guint64 wanted)
+{
+  self->fixture->name = name;
+  self->fixture->wanted = wanted;
+  puppets_run (self->puppets, crowd_has_counted, self);
+  g_assert_cmpuint (core_fixture_count (&self->fixture->under_test, name), ==, wanted);
+}
+
+static void
+crowd_connect (Crowd *self)
+{
+  for (guint i = 0; i < N_PEERS; i++)
+    {
+      g_autofree char *from = g_strdup_printf ("127.0.%u.1", 5 + i);
+
+      self->keys[i] = avi_key_pair_generate ();
+      self->puppets[i] =
+          puppet_dial_from (from, self->keys[i], core_fixture_get_port (&self->fixture->under_test), 1);
+      puppet_set_protocols (self->puppets[i], with_pubsub);
+    }
+  puppets_run (self->puppets, crowd_is_connected, self);
+}
+
+static void
+crowd_clear (Crowd *self)
+{
+  for (guint i = 0; i < N_PEERS; i++)
+    {
+      puppet_free (self->puppets[i]);
+      avi_key_pair_unref (self->keys[i]);
+    }
+}
+
+/* Each peer as many as it may: of the largest RPC that there may be all but the last byte. */
+static void
+test_halves (Fixture *fixture, gconstpointer data)
+{
+  static const char *const *const protocols[] = { pubsub, pubsub_1_0, pubsub_1_2, floodsub };
+  g_autofree guint8 *bytes = g_malloc0 (AVI_GOSSIPSUB_MAX_RPC + AVI_VARINT_MAX_LEN);
+  gsize len = avi_varint_encode (AVI_GOSSIPSUB_MAX_RPC, bytes) + AVI_GOSSIPSUB_MAX_RPC - 1;
+  Crowd crowd = { fixture };
+
+  crowd_connect (&crowd);
+  for (guint i = 0; i < N_PEERS; i++)
+    for (guint j = 0; j < 2; j++)
+      puppet_send (crowd.puppets[i], puppet_open (crowd.puppets[i], protocols[j]), AVI_SPAN (bytes, len));
+  crowd_run_until_counted (&crowd, "streams-invalid", 1);
+  g_assert_cmpuint (crowd.most, >, AVI_PUBSUB_MAX_PARTIAL * 3 / 4);
+  g_assert_cmpuint (crowd.most, <=, AVI_PUBSUB_MAX_PARTIAL);
+  log_keeper_assert ("the limit for RPCs that are not whole is reached, ");
+
+  for (guint i = 0; i < N_PEERS; i++)
+    for (guint j = 0; j < 4 * G_N_ELEMENTS (protocols); j++)
+      puppet_send (crowd.puppets[i], puppet_open (crowd.puppets[i], protocols[j / 4]), AVI_SPAN (bytes, 10));
+  /* The one that was reset has left a place. */
+  crowd_run_until_counted (&crowd, "streams-refused", N_PEERS * 4 * G_N_ELEMENTS (protocols) - 1);
+  g_assert_cmpuint (look_at_partial (fixture), <=, AVI_PUBSUB_MAX_PARTIAL);
+  crowd_clear (&crowd);
+}
+
+static gboolean
+is_held (gpointer data)
+{
+  return look_at_partial (data) == 1000;
+}
+
+static gboolean
+is_not_held (gpointer data)
+{
+  return look_at_partial (data) == 0;
+}
+
+/* It says that it does not speak what it speaks, so that nobody listens. */
+static void
+test_not_attached (Fixture *fixture, gconstpointer data)
+{
+  static const guint8 bytes[1000];
+  AviLinkStream *stream;
+
+  fixture->puppets[1] = puppet_dial (fixture->keys[1], core_fixture_get_port (&fixture->under_test), 1);
+  puppets_run (fixture->puppets, is_connected, fixture);
+  stream = puppet_open (fixture->puppets[1], pubsub);
+  puppet_send (fixture->puppets[1], stream, AVI_SPAN ((guint8 *) bytes, sizeof bytes));
+  puppets_run (fixture->puppets, is_held, fixture);
+  puppet_reset (fixture->puppets[1], stream);
+  puppets_run (fixture->puppets, is_not_held, fixture);
 }
 
 /* As fast as it can, never more than two at once: nothing is refused, and nothing stays. */
@@ -377,6 +520,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   log_keeper_init ();
   ADD ("/hostile/a peer has a few streams of a protocol, whatever it opens", test_streams_of_a_protocol);
+  ADD ("/hostile/RPCs that are never whole have a few places and a bounded number of bytes", test_halves);
+  ADD ("/hostile/what is said on pub/sub by who does not take part is held, and counts likewise", test_not_attached);
   ADD ("/hostile/streams that are opened and reset at once leave nothing", test_open_and_reset);
   ADD ("/hostile/a peer may reset all its streams at once", test_reset_all);
   ADD ("/hostile/a length that lies ends its stream, and no more", test_claims);

@@ -112,6 +112,7 @@ typedef struct
   guint n_connections;
   guint n_pending;
   guint n_sources;
+  guint n_networks; /* of those pending */
 } Room;
 
 static void
@@ -119,7 +120,8 @@ look_at_room (AviEngine *engine, gpointer data)
 {
   *(Room *) data = (Room) { .n_connections = engine->limits.n_connections,
                            .n_pending = engine->limits.n_pending,
-                           .n_sources = g_hash_table_size (engine->limits.per_address) };
+                           .n_sources = g_hash_table_size (engine->limits.per_address),
+                           .n_networks = g_hash_table_size (engine->limits.pending) };
 }
 
 static gboolean
@@ -129,7 +131,7 @@ is_empty (gpointer data)
   Room room;
 
   inspect (fixture, look_at_room, &room);
-  return room.n_connections == 0 && room.n_pending == 0 && room.n_sources == 0;
+  return room.n_connections == 0 && room.n_pending == 0 && room.n_sources == 0 && room.n_networks == 0;
 }
 
 /* --- who never says a word --- */
@@ -204,7 +206,8 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < N_SILENT; i++)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test), 0x7f000401 + i / 5 * 256);
   run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
-  log_keeper_assert ("max-pending is reached: 64 of 64 are in use; most connections from outside, 5 by 127.0.");
+  log_keeper_assert (
+      "max-pending is reached: 64 were on their way, of 64, and at most half from one network; of 5 from 127.0.");
   inspect (fixture, look_at_room, &room);
   g_assert_cmpuint (room.n_connections, ==, 64);
 
@@ -213,7 +216,8 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
       if (n_said < 18 && g_get_monotonic_time () - begun > n_said * 600 * G_TIME_SPAN_MILLISECOND)
         {
-          for (guint i = 0; i < 64; i += 2)
+          /* Those who are left, among others. */
+          for (guint i = 0; i < N_SILENT; i++)
             send (fds[i], &words[n_said], 1, MSG_NOSIGNAL);
           n_said++;
         }
@@ -223,6 +227,31 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "handshakes-failed"), ==, 64);
   log_keeper_assert ("not negotiated within 10000 ms: it waits for the peer in the security negotiation");
   connect_from (fixture, 0, "127.0.0.1");
+  close_all (fds);
+}
+
+/* Of two networks, each from more addresses than one may have connections: a third gets in, and so does who is of
+ * the same network. */
+static void
+test_silent_from_two (Fixture *fixture, gconstpointer data)
+{
+  int fds[N_SILENT];
+  Room room;
+
+  fixture->under_test.settings.max_connections = 128;
+  fixture->under_test.settings.max_pending = 64;
+  core_fixture_start (&fixture->under_test);
+  for (guint i = 0; i < N_SILENT; i++)
+    fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test),
+                             (i % 2 == 0 ? 0x7f000001 : 0x7f000101) + i / 2 / 5);
+  run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
+  inspect (fixture, look_at_room, &room);
+  g_assert_cmpuint (room.n_pending, ==, 64);
+  g_assert_cmpuint (room.n_networks, ==, 2);
+  connect_from (fixture, 0, "127.0.2.1");
+  connect_from (fixture, 1, "127.0.0.250");
+  inspect (fixture, look_at_room, &room);
+  g_assert_cmpuint (room.n_pending, <=, 64);
   close_all (fds);
 }
 
@@ -491,6 +520,7 @@ main (int argc, char **argv)
   log_keeper_init ();
   ADD ("/hostile/a thousand silent ones of an address leave room for others", test_silent_from_one);
   ADD ("/hostile/a thousand that never finish have a few places for ten seconds", test_silent_from_many);
+  ADD ("/hostile/a thousand silent ones of two networks leave room for others", test_silent_from_two);
   ADD ("/hostile/who comes back again and again leaves nothing behind", test_returns);
   ADD ("/hostile/whoever is refused is told of with the limit and who uses it", test_limits_named);
   ADD ("/hostile/writing to who is gone raises no signal", test_sigpipe);

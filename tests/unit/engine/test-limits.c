@@ -65,24 +65,97 @@ accept_from (Fixture                *fixture,
   return avi_limits_accept (&fixture->limits, (struct sockaddr *) &source, error);
 }
 
+static gboolean
+has_to_give_way (Fixture                *fixture,
+                 struct sockaddr_storage source,
+                 struct sockaddr_storage other)
+{
+  g_autoptr(GBytes) crowd = avi_limits_find_crowd (&fixture->limits, (struct sockaddr *) &source);
+
+  return crowd != NULL && avi_limits_is_of_crowd (crowd, (struct sockaddr *) &other);
+}
+
+static void
+finish (Fixture                *fixture,
+        struct sockaddr_storage source)
+{
+  avi_limits_handshake_done (&fixture->limits, (struct sockaddr *) &source);
+}
+
+static gboolean
+has_room (Fixture                *fixture,
+          struct sockaddr_storage source)
+{
+  g_autoptr(GBytes) crowd = avi_limits_find_crowd (&fixture->limits, (struct sockaddr *) &source);
+
+  return crowd == NULL;
+}
+
+/* Of four there may be two from one network. */
 static void
 test_pending (Fixture      *fixture,
               gconstpointer data)
 {
-  g_autoptr(GError) error = NULL;
+  struct sockaddr_storage third = ip4 ("127.0.2.1");
+  g_autoptr(GBytes) crowd = NULL;
+  g_autofree char *why = NULL;
 
-  for (guint i = 1; i <= 4; i++)
-    {
-      g_autofree char *text = g_strdup_printf ("10.0.0.%u", i / 2);
+  g_assert_true (accept_from (fixture, ip4 ("127.0.0.1"), NULL));
+  g_assert_true (has_room (fixture, ip4 ("127.0.0.2")));
+  g_assert_true (accept_from (fixture, ip4 ("127.0.0.2"), NULL));
+  g_assert_true (has_to_give_way (fixture, ip4 ("127.0.0.3"), ip4 ("127.0.0.4")));
+  g_assert_true (has_room (fixture, ip4 ("127.0.1.1")));
+  g_assert_true (accept_from (fixture, ip4 ("127.0.1.1"), NULL));
+  g_assert_true (has_room (fixture, third));
+  g_assert_true (accept_from (fixture, third, NULL));
+  g_assert_true (has_to_give_way (fixture, third, ip4 ("127.0.0.1")));
+  g_assert_true (has_to_give_way (fixture, ip4 ("127.0.1.1"), ip4 ("127.0.0.1")));
+  g_assert_true (has_to_give_way (fixture, ip6 ("2001:db8::1"), ip4 ("127.0.0.1")));
 
-      g_assert_true (accept_from (fixture, ip4 (text), NULL));
-    }
-  g_assert_false (accept_from (fixture, ip4 ("10.0.0.9"), &error));
-  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
-  g_assert_cmpstr (error->message, ==,
-                   "max-pending is reached: 4 of 4 are in use; most connections from outside, 2 by 10.0.0.1");
-  avi_limits_handshake_done (&fixture->limits, TRUE);
-  g_assert_true (accept_from (fixture, ip4 ("10.0.0.9"), NULL));
+  crowd = avi_limits_find_crowd (&fixture->limits, (struct sockaddr *) &third);
+  g_assert_true (accept_from (fixture, third, NULL));
+  why = avi_limits_displace (&fixture->limits, crowd);
+  g_assert_nonnull (strstr (why, "max-pending is reached: 4 were on their way, of 4, "));
+  g_assert_nonnull (strstr (why, "of 2 from 127.0.0.0/24 the oldest "));
+  finish (fixture, ip4 ("127.0.0.1"));
+  finish (fixture, third);
+  g_assert_true (has_room (fixture, third));
+  finish (fixture, ip4 ("127.0.0.2"));
+  finish (fixture, ip4 ("127.0.1.1"));
+  finish (fixture, third);
+  g_assert_cmpuint (fixture->limits.n_pending, ==, 0);
+  g_assert_cmpuint (g_hash_table_size (fixture->limits.pending), ==, 0);
+}
+
+static struct sockaddr_storage
+ip6_on (const char *text,
+        guint32     interface)
+{
+  struct sockaddr_storage storage = ip6 (text);
+
+  ((struct sockaddr_in6 *) &storage)->sin6_scope_id = interface;
+  return storage;
+}
+
+static void
+test_pending_networks (Fixture      *fixture,
+                       gconstpointer data)
+{
+  g_autoptr(GBytes) crowd = NULL;
+  g_autofree char *why = NULL;
+  struct sockaddr_storage third = ip6_on ("fe80::3", 2);
+
+  g_assert_true (accept_from (fixture, ip6_on ("fe80::1", 2), NULL));
+  g_assert_true (accept_from (fixture, ip6_on ("fe80::2", 2), NULL));
+  g_assert_true (has_room (fixture, ip6_on ("fe80::3", 3)));
+  g_assert_true (has_room (fixture, ip6 ("2001:db8::1")));
+  crowd = avi_limits_find_crowd (&fixture->limits, (struct sockaddr *) &third);
+  g_assert_nonnull (crowd);
+  why = avi_limits_displace (&fixture->limits, crowd);
+  g_assert_nonnull (strstr (why, "of 2 from fe80::/64 on interface 2 "));
+  g_assert_true (accept_from (fixture, ip6 ("::ffff:10.0.0.1"), NULL));
+  g_assert_true (accept_from (fixture, ip4 ("10.0.0.2"), NULL));
+  g_assert_true (has_to_give_way (fixture, ip6 ("::ffff:10.0.0.3"), ip4 ("10.0.0.4")));
 }
 
 static void
@@ -95,7 +168,7 @@ test_per_address (Fixture      *fixture,
   for (guint i = 0; i < 3; i++)
     {
       g_assert_true (accept_from (fixture, one, NULL));
-      avi_limits_handshake_done (&fixture->limits, TRUE);
+      finish (fixture, one);
     }
   g_assert_false (accept_from (fixture, one, &error));
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
@@ -148,7 +221,10 @@ main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add ("/limits/bound the handshakes that are not done", Fixture, NULL, setup, test_pending, teardown);
+  g_test_add ("/limits/bound the handshakes that are not done, and those of a network to half of them", Fixture, NULL,
+              setup, test_pending, teardown);
+  g_test_add ("/limits/count all link-local addresses on an interface as one network", Fixture, NULL, setup,
+              test_pending_networks, teardown);
   g_test_add ("/limits/bound one source address, and name it", Fixture, NULL, setup, test_per_address, teardown);
   g_test_add ("/limits/count an IPv6 network of 64 bits as one host", Fixture, NULL, setup, test_ip6_network, teardown);
   g_test_add ("/limits/bound all connections, and count refusals", Fixture, NULL, setup, test_total, teardown);

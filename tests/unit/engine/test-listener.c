@@ -9,9 +9,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,7 +124,7 @@ test_limit (CoreFixture *fixture, gconstpointer data)
 {
   int fds[3];
 
-  fixture->settings.max_pending = 2;
+  fixture->settings.max_connections_per_address = 2;
   core_fixture_start (fixture);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
@@ -132,7 +135,7 @@ test_limit (CoreFixture *fixture, gconstpointer data)
   g_assert_false (has_ended (fds[0]));
   g_assert_false (has_ended (fds[1]));
   g_assert_true (has_ended (fds[2]));
-  g_assert_cmpuint (core_fixture_count (fixture, "refused-max-pending"), ==, 1);
+  g_assert_cmpuint (core_fixture_count (fixture, "refused-max-connections-per-address"), ==, 1);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     close (fds[i]);
 }
@@ -154,9 +157,24 @@ is_answered (int fd)
   return recv (fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
 }
 
-/* It waits at the kernel meanwhile, and is not lost. */
+static _Atomic int additions_to_fail;
+
+/* In place of the C library's, for the engine is linked into this program. */
+int
+epoll_ctl (int epoll_fd, int op, int fd, struct epoll_event *event)
+{
+  if (op == EPOLL_CTL_ADD && additions_to_fail > 0)
+    {
+      additions_to_fail--;
+      errno = ENOMEM;
+      return -1;
+    }
+  return (int) syscall (SYS_epoll_ctl, epoll_fd, op, fd, event);
+}
+
+/* It waits at the kernel meanwhile, and is not lost. @n_failures: as often the socket cannot be watched again. */
 static void
-test_pause (CoreFixture *fixture, gconstpointer data)
+pause_and_go_on (CoreFixture *fixture, guint n_failures)
 {
   struct rlimit before, none;
   int fd = make_socket ();
@@ -181,12 +199,34 @@ test_pause (CoreFixture *fixture, gconstpointer data)
   clock_advance (PAUSE - 1);
   core_fixture_settle (fixture);
   g_assert_false (is_answered (fd));
+  additions_to_fail = (int) n_failures;
   clock_advance (1);
   core_fixture_settle (fixture);
   core_fixture_settle (fixture);
+  g_assert_cmpint (additions_to_fail, ==, MAX (0, (int) n_failures - 1));
+  for (guint i = 0; i < n_failures; i++)
+    {
+      g_assert_false (is_answered (fd));
+      clock_advance (PAUSE);
+      core_fixture_settle (fixture);
+      core_fixture_settle (fixture);
+    }
+  g_assert_cmpint (additions_to_fail, ==, 0);
   g_assert_true (is_answered (fd));
   close (fd);
   clock_go_on ();
+}
+
+static void
+test_pause (CoreFixture *fixture, gconstpointer data)
+{
+  pause_and_go_on (fixture, 0);
+}
+
+static void
+test_pause_again (CoreFixture *fixture, gconstpointer data)
+{
+  pause_and_go_on (fixture, 2);
 }
 
 /* --- the end --- */
@@ -233,6 +273,7 @@ main (int argc, char **argv)
   ADD ("/listener/more addresses than there are descriptors is a limit", test_many);
   ADD ("/listener/who comes beyond a limit is turned away", test_limit);
   ADD ("/listener/accepting pauses while descriptors have run out, and goes on", test_pause);
+  ADD ("/listener/where it cannot go on accepting pauses again", test_pause_again);
   ADD ("/listener/after the stop nobody listens, though a forked child holds the socket", test_fork);
   return g_test_run ();
 }

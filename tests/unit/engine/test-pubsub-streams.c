@@ -13,6 +13,7 @@
 #include "pubsub-fixture.h"
 
 #define PAUSE (10 * (gint64) G_USEC_PER_SEC) /* before a connection with no renewals left ends */
+#define SPARE (30 * (gint64) G_USEC_PER_SEC) /* for an RPC that does not go on */
 #define BACKOFF (1 * (gint64) G_USEC_PER_SEC) /* more than the first */
 
 static gboolean
@@ -149,6 +150,46 @@ test_another_connection (PubsubFixture *fixture, gconstpointer data)
 }
 
 static void
+let_pass (PubsubFixture *fixture, gint64 time)
+{
+  for (gint64 passed = 0; passed < time; passed += G_USEC_PER_SEC)
+    {
+      clock_advance (MIN (time - passed, G_USEC_PER_SEC));
+      core_fixture_settle (&fixture->under_test);
+      /* So that pings are answered. */
+      puppets_step (fixture->puppets);
+      core_fixture_settle (&fixture->under_test);
+    }
+}
+
+/* Byte by byte it may take its time. */
+static void
+test_half (PubsubFixture *fixture, gconstpointer data)
+{
+  static const guint8 half[] = { 100, 0x12, 0x7f };
+
+  pubsub_fixture_say_message (fixture, "before", 1, 0);
+  pubsub_fixture_await (fixture, "before.");
+  for (guint i = 0; i < sizeof half; i++)
+    {
+      puppet_send (fixture->puppets[0], fixture->stream, AVI_SPAN (half + i, 1));
+      let_pass (fixture, SPARE - 2 * G_USEC_PER_SEC);
+      g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-invalid"), ==, 0);
+    }
+  let_pass (fixture, 3 * G_USEC_PER_SEC);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-invalid"), ==, 1);
+  fixture->wanted = 1;
+  puppets_run (fixture->puppets, has_wanted_resets, fixture);
+
+  pubsub_fixture_open (fixture);
+  pubsub_fixture_say_message (fixture, "after", 2, 0);
+  pubsub_fixture_await (fixture, "after.");
+  let_pass (fixture, 2 * SPARE);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-invalid"), ==, 1);
+  g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->other));
+}
+
+static void
 set_up_standing (PubsubFixture *fixture, gconstpointer data)
 {
   clock_stop ();
@@ -174,5 +215,7 @@ main (int argc, char **argv)
        test_renewal);
   g_test_add ("/pubsub-streams/ten seconds after the last renewal the connection ends, and the peer is dialled again",
               PubsubFixture, NULL, set_up_standing, test_another_connection, tear_down_standing);
+  g_test_add ("/pubsub-streams/an RPC that is not whole and rests for 30 s ends its stream, nothing else",
+              PubsubFixture, NULL, set_up_standing, test_half, tear_down_standing);
   return g_test_run ();
 }

@@ -169,6 +169,7 @@ test_claimed_length (void)
   g_assert_false (avi_frame_reader_next (&reader, &message, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (reader.partial->len, ==, 12);
+  g_assert_cmpuint (avi_frame_reader_get_n_partial (&reader), ==, 12);
   avi_frame_reader_clear (&reader);
 }
 
