@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -306,12 +308,18 @@ dial_again (AviEngine *engine, gpointer user_data)
 /* --- the one that measures --- */
 
 static void
-node_prepare (Node *self, const char *address)
+node_aim (Node *self, const char *address)
 {
   self->address = avi_multiaddr_parse (address, NULL);
   if (self->address == NULL || !avi_multiaddr_get_peer (self->address, &self->peer))
     fail ("an address with /p2p/ is needed");
   self->done = avi_call_new (NULL);
+}
+
+static void
+node_prepare (Node *self, const char *address)
+{
+  node_aim (self, address);
   node_start (self, FALSE);
 }
 
@@ -333,7 +341,15 @@ begin (AviEngine *engine, gpointer user_data)
   self->measure (self);
 }
 
-/* On a connection that is there and identified. */
+/* On the connection with the other node, which is there and identified. */
+static void
+node_measure (Node *self, void (*measure) (Node *self))
+{
+  self->measure = measure;
+  avi_core_run (self->core, begin, self);
+  avi_call_wait (self->done);
+}
+
 static void
 node_run (Node *self, const char *address, void (*measure) (Node *self))
 {
@@ -342,9 +358,7 @@ node_run (Node *self, const char *address, void (*measure) (Node *self))
   node_prepare (self, address);
   avi_core_dial (self->core, address, call);
   wait_for_dial (call);
-  self->measure = measure;
-  avi_core_run (self->core, begin, self);
-  avi_call_wait (self->done);
+  node_measure (self, measure);
 }
 
 static int
@@ -427,6 +441,24 @@ measure_dial (const char *address, double count)
   node_clear (&node);
 }
 
+/* Once, where the input asks for it: `echo SECONDS`. */
+static void
+echo_if_asked (Node *self, const char *address)
+{
+  char line[64];
+  double seconds;
+
+  if (fgets (line, sizeof line, stdin) == NULL || !g_str_has_prefix (line, "echo "))
+    return;
+  seconds = g_ascii_strtod (line + strlen ("echo "), NULL);
+  node_aim (self, address);
+  self->budget = (gint64) (seconds * 1e9);
+  alarm (PATIENCE);
+  node_measure (self, run_echo);
+  result ("echo", node_median (self));
+  hold ();
+}
+
 /* Each connection is of a node of its own: one that has many with the same peer would not be believed. */
 static void
 measure_crowd (const char *address, double count)
@@ -450,7 +482,8 @@ measure_crowd (const char *address, double count)
         }
     }
   result ("crowd", (now_ns () - began) / 1e9);
-  hold ();
+  alarm (0);
+  echo_if_asked (&nodes[n / 2], address);
   for (guint i = 0; i < n; i++)
     node_clear (&nodes[i]);
 }

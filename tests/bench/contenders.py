@@ -54,6 +54,10 @@ class Process:
         self.timer.daemon = True
         self.timer.start()
 
+    def tell(self, *words):
+        self.process.stdin.write(' '.join(map(str, words)) + '\n')
+        self.process.stdin.flush()
+
     def read(self):
         """The next line that is no result, as words; None at the end."""
         for line in self.process.stdout:

@@ -5,7 +5,7 @@
 Usage: bad-link.py INTERFACE INTERFACE DELAY LOSS
 
 DELAY is in seconds, LOSS from 0 to 1. It prints "ready" and goes on until it is killed. What the kernel's own
-netem does better, where it has it; many have not.
+netem does better, and is used where there is one (network.py); many kernels have none.
 """
 
 import heapq

@@ -7,6 +7,7 @@ is taken down by its test.
 """
 
 import ctypes
+import functools
 import itertools
 import os
 import pathlib
@@ -57,6 +58,20 @@ def start_aside(sentence):
     command = ['unshare', '--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc']
     return subprocess.Popen([*command, sys.executable, *sys.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             text=True, env={**os.environ, 'AVI_TEST': sentence, ASIDE: '1'})
+
+
+@functools.cache
+def has_netem():
+    """Whether this kernel loses and delays frames by itself; asked of it on a link that is for nothing else."""
+    if shutil.which('tc') is None:
+        return False
+    if subprocess.run(['ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1'],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        return False
+    probe = subprocess.run(['tc', 'qdisc', 'add', 'dev', 'probe0', 'root', 'netem', 'delay', '1ms'],
+                           stderr=subprocess.DEVNULL)
+    run('ip', 'link', 'del', 'probe0')
+    return probe.returncode == 0
 
 
 def run(*words):
@@ -188,12 +203,19 @@ class Host:
         self.ip('link', 'set', name, 'up')
 
     def add_bad_link(self, name, address, delay, loss):
-        """A link to the bridge on which frames are late and lost, in both directions."""
+        """A link to the bridge on which frames are late and lost, in both directions: by the kernel's netem, or where
+        it has none by bad-link.py."""
+        if has_netem():
+            bad = ('root', 'netem', 'delay', f'{delay * 1000:g}ms', 'loss', f'{loss * 100:g}%')
+            self.add_link(name, address)
+            run('tc', 'qdisc', 'add', 'dev', f'{name}-{self.name}', *bad)
+            run('tc', '-n', self.name, 'qdisc', 'add', 'dev', name, *bad)
+            return
         self.add_link(name, bridge=False)
         ends = f'{name}-{self.name}', f'bad-{self.name}'
         self.ports.append(ends[1])
         run('ip', 'link', 'add', ends[1], 'type', 'veth', 'peer', 'name', f'to-{self.name}')
-        run('ip', 'link', 'set', f'to-{self.name}', 'master', 'br0', 'up')
+        run('ip', 'link', 'set', f'to-{self.name}', 'master', self.network.bridge, 'up')
         run('ip', 'link', 'set', ends[1], 'up')
         cable = subprocess.Popen([sys.executable, str(BAD_LINK), *ends, str(delay), str(loss)],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)

@@ -28,6 +28,8 @@ NOTICED = 35.0      # seconds; a connection that dies without a word is noticed 
 program = str(pathlib.Path(sys.argv[1]).resolve())
 if why := network.enter():
     harness.skip_all(why)
+if not os.environ.get(network.ASIDE) and not network.has_netem():
+    print('# | lan: there is no netem here; frames are lost and late by tests/lan/bad-link.py')
 suite = harness.Suite()
 
 

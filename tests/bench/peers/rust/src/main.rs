@@ -11,6 +11,7 @@ use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -238,6 +239,33 @@ async fn dial_once(
     }
 }
 
+/// How long it takes to find a node of the LAN and to connect to it, as a program does that dials whom it is told of.
+async fn discover() -> Result<(), Failure> {
+    let key = Keypair::generate_ed25519();
+    let called = Instant::now();
+    let mut node = make_node(key, Place::Lan)?;
+
+    node.listen_on("/ip4/0.0.0.0/tcp/0".parse()?)?;
+    timeout(PATIENCE, discovered(&mut node)).await?;
+    println!("result discover {}", called.elapsed().as_secs_f64() * 1e3);
+    Ok(())
+}
+
+async fn discovered(node: &mut Node) {
+    loop {
+        match node.select_next_some().await {
+            SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
+                for (peer, address) in found {
+                    // One that is being dialled already is no error.
+                    let _ = node.dial(DialOpts::peer_id(peer).addresses(vec![address]).build());
+                }
+            }
+            SwarmEvent::ConnectionEstablished { .. } => return,
+            _ => {}
+        }
+    }
+}
+
 fn seconds_of(word: &str) -> Result<Duration, Failure> {
     Ok(Duration::try_from_secs_f64(word.parse()?)?)
 }
@@ -250,6 +278,7 @@ async fn main() -> Result<(), Failure> {
     match words[..] {
         ["listen"] => listen(Place::Loopback).await,
         ["listen", "lan"] => listen(Place::Lan).await,
+        ["discover", "lan"] => discover().await,
         ["up", address, bytes] => streams::up(&address.parse()?, bytes.parse()?).await,
         ["down", address, bytes] => streams::down(&address.parse()?, bytes.parse()?).await,
         ["echo", address, seconds] => streams::echo(&address.parse()?, seconds_of(seconds)?).await,
