@@ -204,28 +204,6 @@ avi_lan_timer_due (AviTimer *timer,
   avi_lan_update_status (self, now);
 }
 
-/* Of @addresses, heard on @ifindex, those that lead nowhere else: (transfer full) */
-static GPtrArray *
-avi_lan_list_near (AviLan    *self,
-                   GPtrArray *addresses,
-                   guint      ifindex)
-{
-  GPtrArray *near = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
-  const AviInterface *interface = avi_interfaces_find (self->interfaces, ifindex);
-
-  for (guint i = 0; i < addresses->len; i++)
-    {
-      AviMultiaddr *address = g_ptr_array_index (addresses, i);
-      struct sockaddr_storage storage;
-      socklen_t len;
-
-      if (interface != NULL && avi_multiaddr_to_sockaddr (address, &storage, &len)
-          && avi_interface_is_near (interface, storage.ss_family, avi_lan_get_ip (&storage)))
-        g_ptr_array_add (near, avi_multiaddr_ref (address));
-    }
-  return near;
-}
-
 static void
 avi_lan_avahi_found (gpointer         user_data,
                      const AviPeerId *peer,
@@ -233,7 +211,7 @@ avi_lan_avahi_found (gpointer         user_data,
                      guint            ifindex)
 {
   AviLan *self = user_data;
-  g_autoptr(GPtrArray) near = avi_lan_list_near (self, addresses, ifindex);
+  g_autoptr(GPtrArray) near = avi_lan_list_near (addresses, avi_interfaces_find (self->interfaces, ifindex));
 
   avi_lan_ignored (self, addresses->len - near->len);
   if (near->len > 0)
