@@ -63,6 +63,7 @@ struct _AviMdns
   AviMdnsCache *cache;
   GArray       *unicasts;   /* of AviMdnsUnicast */
   gint64        unicast_free_at; /* when the answers sent so far are paid for; ahead of now by a burst at most */
+  guint64       n_ignored;  /* addresses */
   gboolean      leaving;
   AviWriter     writer;
 };

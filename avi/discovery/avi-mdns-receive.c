@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "avi-error.h"
+#include "discovery/avi-mdns-near.h"
 #include "discovery/avi-mdns-txt.h"
 
 #define MILLISECOND       G_GINT64_CONSTANT (1000)
@@ -324,7 +325,9 @@ avi_mdns_response_learn (Response           *self,
       if (!avi_mdns_txt_parse (string, ifindex, self->packet->own, &peer, &address)
           || avi_peer_id_equal (&peer, &self->mdns->self_id))
         continue;
-      if (address != NULL)
+      if (address != NULL && !avi_mdns_is_near (self->packet, address))
+        self->mdns->n_ignored++;
+      else if (address != NULL)
         avi_mdns_cache_learn (cache, &peer, address, ifindex, hash, record->ttl, self->now);
       if (named != NULL && named->is_child)
         avi_mdns_cache_name (cache, &peer, avi_dns_name_get_label (&named->name), ifindex, named->ttl, self->now);

@@ -475,6 +475,12 @@ avi_mdns_next (AviMdns      *self,
   return avi_mdns_cache_next_event (self->cache, event);
 }
 
+guint64
+avi_mdns_get_n_ignored (AviMdns *self)
+{
+  return self->n_ignored;
+}
+
 guint
 avi_mdns_get_n_peers (AviMdns *self)
 {

@@ -29,6 +29,14 @@ G_BEGIN_DECLS
 
 typedef struct _AviMdns AviMdns;
 
+/* A subnet of an interface. */
+typedef struct
+{
+  int    family; /* AF_INET, AF_INET6 */
+  guint8 ip[16];
+  guint8 prefix; /* bits of it */
+} AviMdnsNetwork;
+
 typedef struct
 {
   guint                   ifindex;
@@ -36,6 +44,8 @@ typedef struct
   gboolean                own;       /* in: the source is an address of this machine */
   gboolean                near;      /* in: the source is on this link by its address, so that it may be answered by
                                         unicast. What came by multicast is on this link in any case (RFC 6762, section 11) */
+  const AviMdnsNetwork   *networks;  /* in: those of the interface, where addresses that are told may be dialled */
+  guint                   n_networks;
   struct sockaddr_storage remote;    /* in: the source. out: where to, group or host */
   AviSpan                 bytes;     /* out: good until the next call */
 } AviMdnsPacket;
@@ -79,6 +89,8 @@ gboolean avi_mdns_transmit (AviMdns *self, AviMdnsPacket *packet, gint64 now);
 gboolean avi_mdns_next     (AviMdns *self, AviMdnsEvent *event);
 gint64   avi_mdns_deadline (AviMdns *self);
 guint    avi_mdns_get_n_peers (AviMdns *self);
+/* Addresses that were told, and passed over for not being near, so far. */
+guint64  avi_mdns_get_n_ignored (AviMdns *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviMdns, avi_mdns_free)
 

@@ -154,6 +154,15 @@ avi_engine_lan_invalid (gpointer user_data)
 }
 
 static void
+avi_engine_lan_ignored (gpointer user_data,
+                        guint64  n)
+{
+  AviEngine *self = user_data;
+
+  avi_core_count (self->core, AVI_COUNT_ADDRESSES_IGNORED, n);
+}
+
+static void
 avi_engine_local_found (gpointer         user_data,
                         const AviPeerId *peer,
                         const char      *name,
@@ -206,6 +215,7 @@ avi_engine_start_discovery (AviEngine *self)
     .network = avi_engine_lan_network,
     .status = avi_engine_lan_status,
     .invalid = avi_engine_lan_invalid,
+    .ignored = avi_engine_lan_ignored,
   };
   g_autoptr(GPtrArray) listeners = avi_engine_get_listeners (self);
   g_autoptr(GError) error = NULL;

@@ -118,3 +118,22 @@ avi_lan_expand_all (GPtrArray *listeners,
     }
   return out;
 }
+
+GPtrArray *
+avi_lan_list_near (GPtrArray          *addresses,
+                   const AviInterface *interface)
+{
+  GPtrArray *near = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_multiaddr_unref);
+
+  for (guint i = 0; interface != NULL && i < addresses->len; i++)
+    {
+      AviMultiaddr *address = g_ptr_array_index (addresses, i);
+      struct sockaddr_storage storage;
+      socklen_t len;
+
+      if (avi_multiaddr_to_sockaddr (address, &storage, &len)
+          && avi_interface_is_near (interface, storage.ss_family, avi_lan_get_ip (&storage)))
+        g_ptr_array_add (near, avi_multiaddr_ref (address));
+    }
+  return near;
+}

@@ -24,6 +24,10 @@ GPtrArray *avi_lan_expand       (GPtrArray *listeners, const AviInterface *inter
  * nothing beyond their link; @loopback: and at the end those of loopback. */
 GPtrArray *avi_lan_expand_all   (GPtrArray *listeners, GPtrArray *interfaces, gboolean loopback);
 
+/* Those of @addresses, which others told on @interface (NULL: it is gone), that lead nowhere else: on its subnets, or
+ * link-local. (transfer full) (element-type AviMultiaddr) */
+GPtrArray *avi_lan_list_near    (GPtrArray *addresses, const AviInterface *interface);
+
 /* The IP address and family behind a socket address; NULL for another family. */
 const guint8 *avi_lan_get_ip    (const struct sockaddr_storage *address);
 

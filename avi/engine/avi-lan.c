@@ -22,13 +22,41 @@ avi_lan_wake (AviLan *self)
 /* --- packets --- */
 
 static void
-avi_lan_describe_source (AviLan        *self,
-                         AviMdnsPacket *packet)
+avi_lan_ignored (AviLan *self,
+                 guint64 n)
+{
+  if (n > 0 && self->callbacks->ignored != NULL)
+    self->callbacks->ignored (self->user_data, n);
+}
+
+static guint
+avi_lan_list_networks (const AviInterface *interface,
+                       AviMdnsNetwork     *networks)
+{
+  guint n = MIN (interface->addresses->len, AVI_INTERFACES_MAX_ADDRESSES);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const AviInterfaceAddress *address = &g_array_index (interface->addresses, AviInterfaceAddress, i);
+
+      networks[i] = (AviMdnsNetwork) { .family = address->family, .prefix = address->prefix };
+      memcpy (networks[i].ip, address->network, sizeof networks[i].ip);
+    }
+  return n;
+}
+
+/* @networks: AVI_INTERFACES_MAX_ADDRESSES of them. */
+static void
+avi_lan_describe_source (AviLan         *self,
+                         AviMdnsPacket  *packet,
+                         AviMdnsNetwork *networks)
 {
   GPtrArray *interfaces = avi_interfaces_get (self->interfaces);
   AviInterface *interface = avi_interfaces_find (self->interfaces, packet->ifindex);
   const guint8 *ip = avi_lan_get_ip (&packet->remote);
 
+  packet->networks = networks;
+  packet->n_networks = interface != NULL ? avi_lan_list_networks (interface, networks) : 0;
   packet->near = interface != NULL && avi_interface_is_near (interface, packet->remote.ss_family, ip);
   for (guint i = 0; i < interfaces->len && !packet->own; i++)
     packet->own = avi_interface_has (g_ptr_array_index (interfaces, i), packet->remote.ss_family, ip);
@@ -40,6 +68,8 @@ avi_lan_receive (gpointer      user_data,
 {
   AviLan *self = user_data;
   gint64 now = avi_loop_now (self->loop);
+  guint64 n_ignored = avi_mdns_get_n_ignored (self->mdns);
+  AviMdnsNetwork networks[AVI_INTERFACES_MAX_ADDRESSES];
 
   for (guint i = 0; i < PACKETS_PER_ROUND; i++)
     {
@@ -50,13 +80,14 @@ avi_lan_receive (gpointer      user_data,
         break;
       if (avi_lan_get_ip (&packet.remote) == NULL)
         continue;
-      avi_lan_describe_source (self, &packet);
+      avi_lan_describe_source (self, &packet, networks);
       if (avi_mdns_receive (self->mdns, &packet, now, &error))
         continue;
       g_debug ("An mDNS packet is not understood: %s", error->message);
       if (self->callbacks->invalid != NULL)
         self->callbacks->invalid (self->user_data);
     }
+  avi_lan_ignored (self, avi_mdns_get_n_ignored (self->mdns) - n_ignored);
   avi_lan_wake (self);
 }
 
@@ -180,8 +211,13 @@ avi_lan_avahi_found (gpointer         user_data,
                      guint            ifindex)
 {
   AviLan *self = user_data;
+  g_autoptr(GPtrArray) near = avi_lan_list_near (addresses, avi_interfaces_find (self->interfaces, ifindex));
 
-  avi_lan_found (self, peer, ifindex, addresses);
+  avi_lan_ignored (self, addresses->len - near->len);
+  if (near->len > 0)
+    avi_lan_found (self, peer, ifindex, near);
+  else
+    avi_lan_gone (self, peer, ifindex);
   avi_lan_wake (self); /* for the status */
 }
 

@@ -28,6 +28,8 @@ typedef struct
   void (*status)  (gpointer user_data, const char *text);
   /* A malformed packet was dropped. May be NULL. */
   void (*invalid) (gpointer user_data);
+  /* @n addresses that others told were passed over, for they lead elsewhere. May be NULL. */
+  void (*ignored) (gpointer user_data, guint64 n);
 } AviLanCallbacks;
 
 /* @mdns FALSE: watch the interfaces only. Never fails as a whole: what does not work (port taken, no

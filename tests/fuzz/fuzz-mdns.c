@@ -123,7 +123,13 @@ take (Run *run)
 static void
 receive (Run *run, guint flags)
 {
-  AviMdnsPacket packet = { .ifindex = IFINDEX, .own = (flags & PACKET_OWN) != 0, .near = (flags & PACKET_FAR) == 0 };
+  static const AviMdnsNetwork networks[] = { { .family = AF_INET, .ip = { 10 }, .prefix = 8 },
+                                             { .family = AF_INET6, .ip = { 0x20 }, .prefix = 3 } };
+  AviMdnsPacket packet = { .ifindex = IFINDEX,
+                           .own = (flags & PACKET_OWN) != 0,
+                           .near = (flags & PACKET_FAR) == 0,
+                           .networks = networks,
+                           .n_networks = G_N_ELEMENTS (networks) };
   gsize len = take (run) << 8;
   g_autofree guint8 *copy = NULL;
   g_autoptr(GError) error = NULL;

@@ -143,7 +143,16 @@ node_forget (Node *node)
 gboolean
 node_receive (Node *node, AviSpan bytes, const char *from, guint16 port, gint64 now, GError **error)
 {
-  AviMdnsPacket packet = { .ifindex = IFINDEX, .own = g_str_equal (from, node->host), .near = TRUE };
+  static const AviMdnsNetwork networks[] = {
+    { .family = AF_INET, .ip = { 10 }, .prefix = 8 },
+    { .family = AF_INET6, .ip = { 0x20, 0x01, 0x0d, 0xb8 }, .prefix = 32 },
+    { .family = AF_INET6, .ip = { 0xfd }, .prefix = 8 },
+  };
+  AviMdnsPacket packet = { .ifindex = IFINDEX,
+                           .own = g_str_equal (from, node->host),
+                           .near = TRUE,
+                           .networks = networks,
+                           .n_networks = G_N_ELEMENTS (networks) };
   struct sockaddr_in *in = (struct sockaddr_in *) &packet.remote;
   g_autofree guint8 *exact = g_memdup2 (bytes.data, bytes.len);
   gboolean good;

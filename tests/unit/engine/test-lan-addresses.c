@@ -151,6 +151,36 @@ test_nowhere (Fixture *fixture, gconstpointer data)
   assert_list (avi_lan_expand_all (fixture->listeners, fixture->interfaces, TRUE), "");
 }
 
+/* As Avahi tells them: nothing is known of who said so. */
+static void
+test_near (Fixture *fixture, gconstpointer data)
+{
+  AviInterface *interface = add_interface (fixture, 1, "10.1.0.1 2001:db8::1");
+  g_autoptr(GPtrArray) near = NULL;
+  g_autoptr(GPtrArray) of_none = NULL;
+
+  for (guint i = 0; i < interface->addresses->len; i++)
+    {
+      AviInterfaceAddress *address = &g_array_index (interface->addresses, AviInterfaceAddress, i);
+
+      memcpy (address->network, address->ip, sizeof address->network);
+      address->prefix = address->family == AF_INET ? 24 : 64;
+    }
+  listen_on (fixture, "/ip4/172.17.0.1/tcp/1");
+  listen_on (fixture, "/ip4/10.1.0.7/tcp/1");
+  listen_on (fixture, "/ip4/203.0.113.9/tcp/1");
+  listen_on (fixture, "/ip4/127.0.0.1/tcp/1");
+  listen_on (fixture, "/ip6/64:ff9b::10.1.0.7/tcp/1");
+  listen_on (fixture, "/ip6/2001:db8::7/tcp/1");
+  listen_on (fixture, "/ip6/2001:db8:0:1::7/tcp/1");
+  near = avi_lan_list_near (fixture->listeners, interface);
+  g_assert_cmpuint (near->len, ==, 2);
+  g_assert_true (near->pdata[0] == fixture->listeners->pdata[1]);
+  g_assert_true (near->pdata[1] == fixture->listeners->pdata[5]);
+  of_none = avi_lan_list_near (fixture->listeners, NULL);
+  g_assert_cmpuint (of_none->len, ==, 0);
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -162,5 +192,6 @@ main (int argc, char **argv)
   ADD ("/lan-addresses/interfaces that take no part are left out, loopback is last where it is asked for", test_all);
   ADD ("/lan-addresses/link-local ones count where there are no others", test_link_local_alone);
   ADD ("/lan-addresses/there are none without a listener or an interface that is up", test_nowhere);
+  ADD ("/lan-addresses/what others tell is taken where it leads nowhere else", test_near);
   return g_test_run ();
 }

@@ -31,6 +31,7 @@ typedef struct
   char         *text;
   char         *status;
   GHashTable   *found;    /* peer's text → addresses, with spaces between them */
+  guint64       n_ignored; /* addresses */
   guint         networks; /* how often the network changed */
 } Node;
 
@@ -80,7 +81,15 @@ status (gpointer user_data, const char *text)
   node->status = g_strdup (text);
 }
 
-static const AviLanCallbacks callbacks = { found, gone, network, status };
+static void ignored (gpointer user_data, guint64 n);
+
+static const AviLanCallbacks callbacks = {
+  .found = found,
+  .gone = gone,
+  .network = network,
+  .status = status,
+  .ignored = ignored,
+};
 
 static void
 node_listen (Node *node, const char *const *listeners)
@@ -318,6 +327,43 @@ test_ip6 (Fixture *fixture, gconstpointer data)
   assert_addresses (a, FALSE, "/ip6zone/v0/ip6/fe80::1/tcp/4002");
   g_assert_true (avi_lan_is_near (a->lan, near));
   g_assert_false (avi_lan_is_near (a->lan, elsewhere));
+}
+
+static void
+ignored (gpointer user_data, guint64 n)
+{
+  ((Node *) user_data)->n_ignored += n;
+}
+
+static gboolean
+has_ignored (Node *node, gconstpointer data)
+{
+  return node->n_ignored > 0;
+}
+
+/* What it has on a network of its own is of no use to us. */
+static void
+test_elsewhere (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(Node) a = NULL;
+  g_autoptr(Node) b = NULL;
+  const char *found_there;
+
+  netns_ip ("addr add 2001:db8::1/64 dev v0 nodad");
+  netns_switch (&fixture->there);
+  netns_ip ("addr add 10.99.0.1/24 dev v1");
+  netns_ip ("addr add 2001:db8::2/64 dev v1 nodad");
+  netns_ip ("addr add 2001:db8:1::2/64 dev v1 nodad");
+  netns_switch (NULL);
+  a = node_new (NULL, 1, TRUE);
+  b = node_new (&fixture->there, 2, TRUE);
+  run_until (a, b, has_found, b, DEADLINE);
+  run_until (a, b, has_ignored, NULL, DEADLINE);
+  found_there = g_hash_table_lookup (a->found, b->text);
+  g_assert_nonnull (strstr (found_there, "/ip4/10.1.0.2/tcp/4001"));
+  g_assert_nonnull (strstr (found_there, "/ip6/2001:db8::2/tcp/4002"));
+  g_assert_null (strstr (found_there, "10.99."));
+  g_assert_null (strstr (found_there, "2001:db8:1:"));
 }
 
 static void
@@ -586,6 +632,7 @@ main (int argc, char **argv)
   g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", TRUE);
   ADD ("/lan/two hosts find each other at once, and one that leaves is gone", test_two_hosts);
   ADD ("/lan/two hosts find each other by link-local addresses alone", test_ip6);
+  ADD ("/lan/addresses on networks that are not ours are passed over", test_elsewhere);
   ADD ("/lan/two nodes of one host find each other", test_one_host);
   ADD ("/lan/follows addresses that change and cables that are pulled", test_change);
   ADD ("/lan/begins when the network comes", test_late);
