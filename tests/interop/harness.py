@@ -138,6 +138,8 @@ class Node:
                     if len(event) >= len(words) and all(w is None or str(w) == e for w, e in zip(words, event)):
                         del self.events[i]
                         if event[0] == 'error':
+                            # It is known; what else is said of it is none of what is told from now on.
+                            self.told.clear()
                             self.refused.clear()
                         return event[len(words):]
                 if refusal := self._refusal(words[0]):

@@ -50,7 +50,7 @@ class Waiting(unittest.TestCase):
     def test_who_asks_for_the_error_gets_it_and_may_try_again(self):
         self.tell('dial /ip4/1.2.3.4', 'error dial: no route')
         self.assertEqual(self.node.expect('error'), ['dial:', 'no', 'route'])
-        self.tell('dial /ip4/1.2.3.5', 'connected ID')
+        self.tell('dial /ip4/1.2.3.5', 'error dial /ip4/1.2.3.4: no route, as I said;connected ID')
         self.node.expect('connected', 'ID')
 
     def test_an_error_of_another_command_ends_no_wait_for_an_answer(self):
