@@ -3,6 +3,9 @@
 
 #include "discovery/avi-mdns-quiet.h"
 
+/* Nobody looks that late, unless the machine slept or the interface was down: what was asked before is void. */
+#define TOO_LATE (10 * G_USEC_PER_SEC)
+
 /* When one and then all are asked, from the first time on: packets are lost. */
 static const gint64 asking[] = { 0, 1 * G_USEC_PER_SEC, 3 * G_USEC_PER_SEC };
 
@@ -47,6 +50,8 @@ avi_mdns_quiet_next (AviMdnsQuiet *self,
 {
   if (avi_mdns_quiet_get_deadline (self) > now)
     return AVI_MDNS_QUIET_NOTHING;
+  if (self->n_asked > 0 && now - self->asked_at > AVI_MDNS_ANSWER_TIME + TOO_LATE)
+    self->n_asked = 0;
   if (self->n_asked == G_N_ELEMENTS (asking))
     {
       self->quiet = TRUE;

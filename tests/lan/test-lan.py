@@ -360,15 +360,18 @@ def _(lan):
     other.add_bad_link('eth1', other.ip4, delay=0.2, loss=0.2)
     kitchen, bedroom = one.node('kitchen'), other.node('bedroom')
     connected(kitchen, bedroom, deadline=IN_TIME)
-    for author, listener in ((kitchen, bedroom), (bedroom, kitchen)):
-        author.say('first')
-        listener.expect('message', 'chat', author.name + ':', 'first', deadline=IN_TIME)
-        for i in range(20):
-            author.tell(f'text {i}')
-        for i in range(20):
-            listener.expect('message', 'chat', author.name + ':', 'text', str(i), deadline=IN_TIME)
-    for node in (kitchen, bedroom):
-        assert not node.has('peer-disconnected'), f'{node.name} lost the other'
+    try:
+        for author, listener in ((kitchen, bedroom), (bedroom, kitchen)):
+            author.say('first')
+            listener.expect('message', 'chat', author.name + ':', 'first', deadline=IN_TIME)
+            for i in range(20):
+                author.tell(f'text {i}')
+            for i in range(20):
+                listener.expect('message', 'chat', author.name + ':', 'text', str(i), deadline=IN_TIME)
+    except harness.Missing:
+        # TCP may back off for longer than a silent connection is kept. Then it must heal.
+        assert kitchen.has('peer-disconnected') or bedroom.has('peer-disconnected'), 'a text was lost on a connection'
+    talk_again(kitchen, bedroom, deadline=IN_TIME)
 
 
 @test('a cable that is pulled for a minute and put back', aside=True)

@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include "discovery/avi-mdns-quiet.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -211,6 +213,26 @@ test_sleep (Lan *lan, gconstpointer data)
 
 #define ADD(path, n, func) g_test_add (path, Lan, GUINT_TO_POINTER (n), set_up, func, tear_down)
 
+/* The machine slept, or the interface was down, after something was asked: nobody can have answered. */
+static void
+test_pause (void)
+{
+  const gint64 later = AVI_MDNS_QUIET_TIME + 3600 * (gint64) G_USEC_PER_SEC;
+  AviMdnsQuiet quiet = { 0 };
+
+  avi_mdns_quiet_heard (&quiet, 0);
+  g_assert_cmpint (avi_mdns_quiet_next (&quiet, AVI_MDNS_QUIET_TIME), ==, AVI_MDNS_QUIET_ASK);
+  g_assert_cmpint (avi_mdns_quiet_next (&quiet, AVI_MDNS_QUIET_TIME + G_USEC_PER_SEC), ==, AVI_MDNS_QUIET_ASK);
+  for (guint i = 0; i < 3; i++)
+    {
+      gint64 now = i == 0 ? later : avi_mdns_quiet_get_deadline (&quiet);
+
+      g_assert_cmpint (avi_mdns_quiet_next (&quiet, now), ==, AVI_MDNS_QUIET_ASK);
+      g_assert_cmpint (avi_mdns_quiet_get_deadline (&quiet), >, now);
+    }
+  g_assert_cmpint (avi_mdns_quiet_next (&quiet, later + AVI_MDNS_ANSWER_TIME), ==, AVI_MDNS_QUIET_TELL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -222,5 +244,6 @@ main (int argc, char **argv)
   ADD ("/mdns-quiet/as long as one is left it is not quiet", 5, test_one_gone);
   ADD ("/mdns-quiet/who never heard anybody is told nothing", 1, test_alone);
   ADD ("/mdns-quiet/who slept asks before it says that nobody answered", 2, test_sleep);
+  g_test_add_func ("/mdns-quiet/what was asked before a pause is asked again", test_pause);
   return g_test_run ();
 }
