@@ -70,7 +70,7 @@ def still_connected(us, them):
 @test('js', 'js, which opens with an empty WINDOW_UPDATE and with pings of Yamux, and calls a pong that it did not ask '
             'for an error, stays through 20 pings each way')
 def _(run):
-    us, them = linked(run, 'js', '--ping-interval', 50)
+    us, them = linked(run, 'js', '--ping-interval', 50, '--no-monitor')
     for _ in range(20):
         them.expect('ping', us.id)
     us.expect('ping', them.id)
