@@ -304,12 +304,11 @@ def _():
         subscription.set_max_queued(3)
         await device.start_async()
         messages = aiter(subscription)
-        seen = []
-        subscription.connect("message", lambda _, message: seen.append(message.get_text()))
+        last_seen = asyncio.Event()
+        subscription.connect("message", lambda _, message: message.get_text() == "9" and last_seen.set())
         for i in range(10):
             await device.publish_async("x", str(i), Avi.PublishFlags.LOCAL)
-        while len(seen) < 10:
-            await asyncio.sleep(0.01)
+        await last_seen.wait()
         assert [(await anext(messages)).get_text() for _ in range(3)] == ["7", "8", "9"]
         assert messages.dropped == 7
 

@@ -82,6 +82,13 @@ core_fixture_settle (CoreFixture *self)
 }
 
 void
+core_fixture_inspect (CoreFixture *self, AviEngineFunc func, gpointer data)
+{
+  avi_core_run (self->core, func, data);
+  core_fixture_settle (self);
+}
+
+void
 core_fixture_clear (CoreFixture *self)
 {
   core_fixture_stop (self);

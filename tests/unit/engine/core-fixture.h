@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "engine/avi-core-private.h"
 #include "engine/avi-core.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,8 @@ void         core_fixture_stop         (CoreFixture *self);
 void         core_fixture_clear        (CoreFixture *self);
 /* Until the engine has done all that was due when this was called. */
 void         core_fixture_settle       (CoreFixture *self);
+/* Runs @func in the engine, between two of its rounds, and waits until it has. */
+void         core_fixture_inspect      (CoreFixture *self, AviEngineFunc func, gpointer data);
 
 guint16      core_fixture_get_port     (CoreFixture *self);
 /* A number of get_statistics. */

@@ -91,17 +91,6 @@ run_until_counted (Fixture *fixture, const char *name, guint64 wanted)
   puppets_run (fixture->puppets, has_counted, fixture);
 }
 
-/* Runs @func in the engine, between two of its rounds, and waits until it has. */
-static void
-inspect (Fixture *fixture, AviEngineFunc func, gpointer data)
-{
-  g_autoptr(AviCall) call = avi_call_new (NULL);
-
-  avi_core_run (fixture->under_test.core, func, data);
-  avi_core_dial (fixture->under_test.core, "nobody", call);
-  avi_call_wait (call);
-}
-
 /* --- what one connection makes the engine hold --- */
 
 typedef struct
@@ -133,7 +122,7 @@ look (Fixture *fixture)
 {
   Held held;
 
-  inspect (fixture, measure, &held);
+  core_fixture_inspect (&fixture->under_test, measure, &held);
   return held;
 }
 
@@ -207,7 +196,7 @@ look_at_partial (Fixture *fixture)
 {
   gsize n;
 
-  inspect (fixture, measure_partial, &n);
+  core_fixture_inspect (&fixture->under_test, measure_partial, &n);
   return n;
 }
 
@@ -500,7 +489,7 @@ test_not_reading (Fixture *fixture, gconstpointer data)
   log_keeper_assert ("pub/sub: the peer has read nothing for 1000 ms, with ");
   g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[0]));
 
-  inspect (fixture, probe, NULL);
+  core_fixture_inspect (&fixture->under_test, probe, NULL);
   for (guint i = 0; i < 2 && core_fixture_is_connected (&fixture->under_test, fixture->keys[0]); i++)
     {
       gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;

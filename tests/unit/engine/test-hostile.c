@@ -96,17 +96,6 @@ run_until_counted (Fixture *fixture, const char *name, guint64 wanted)
   puppets_run (fixture->puppets, has_counted, fixture);
 }
 
-/* Runs @func in the engine, between two of its rounds, and waits until it has. */
-static void
-inspect (Fixture *fixture, AviEngineFunc func, gpointer data)
-{
-  g_autoptr(AviCall) call = avi_call_new (NULL);
-
-  avi_core_run (fixture->under_test.core, func, data);
-  avi_core_dial (fixture->under_test.core, "nobody", call);
-  avi_call_wait (call);
-}
-
 typedef struct
 {
   guint n_connections;
@@ -130,7 +119,7 @@ is_empty (gpointer data)
   Fixture *fixture = data;
   Room room;
 
-  inspect (fixture, look_at_room, &room);
+  core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   return room.n_connections == 0 && room.n_pending == 0 && room.n_sources == 0 && room.n_networks == 0;
 }
 
@@ -208,7 +197,7 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
   log_keeper_assert (
       "max-pending is reached: 64 were on their way, of 64, and at most half from one network; of 5 from 127.0.");
-  inspect (fixture, look_at_room, &room);
+  core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   g_assert_cmpuint (room.n_connections, ==, 64);
 
   while (!is_empty (fixture))
@@ -245,12 +234,12 @@ test_silent_from_two (Fixture *fixture, gconstpointer data)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test),
                              (i % 2 == 0 ? 0x7f000001 : 0x7f000101) + i / 2 / 5);
   run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
-  inspect (fixture, look_at_room, &room);
+  core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   g_assert_cmpuint (room.n_pending, ==, 64);
   g_assert_cmpuint (room.n_networks, ==, 2);
   connect_from (fixture, 0, "127.0.2.1");
   connect_from (fixture, 1, "127.0.0.250");
-  inspect (fixture, look_at_room, &room);
+  core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   g_assert_cmpuint (room.n_pending, <=, 64);
   close_all (fds);
 }
@@ -365,7 +354,7 @@ test_sigpipe (Fixture *fixture, gconstpointer data)
   core_fixture_start (&fixture->under_test);
   connect_from (fixture, 0, "127.0.0.1");
   sigaction (SIGPIPE, &action, &before);
-  inspect (fixture, write_to_nobody, NULL);
+  core_fixture_inspect (&fixture->under_test, write_to_nobody, NULL);
   run_until_counted (fixture, "connections-closed", 1);
   sigaction (SIGPIPE, &before, NULL);
   g_assert_cmpuint (n_signals, ==, 0);
