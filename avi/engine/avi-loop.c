@@ -13,6 +13,12 @@
 /* Events taken from the kernel in one go; what is left is told in the next round. */
 #define BATCH 256
 
+/* Where two programs take turns, most of a turn's time is a processor's that has gone to sleep and has to be woken. So
+ * after as many waits in a row, each shorter than SPIN, the next one looks for as long before it sleeps. One look in
+ * vain, and it sleeps again until there have been as many: at worst this costs SPIN per CONVERSATION waits. */
+#define SPIN         50 /* µs */
+#define CONVERSATION 8
+
 typedef struct
 {
   AviWatch *watch;      /* NULL: free */
@@ -37,6 +43,8 @@ struct _AviLoop
 
   GPtrArray *heap; /* of AviTimer, the earliest first; index 0 is unused */
 
+  gboolean may_spin;    /* on one processor whoever is to answer could not run meanwhile */
+  guint    short_waits; /* in a row, up to the last one; at most CONVERSATION */
   gint64   now;         /* of the round under way; 0 outside of one */
   gint64   ready_time;  /* as last told to the source */
   gboolean dispatching;
@@ -298,6 +306,27 @@ avi_loop_get_timeout (AviLoop *self)
   return (int) CLAMP ((left + 999) / 1000, 0, G_MAXINT);
 }
 
+static int
+avi_loop_wait (AviLoop            *self,
+               struct epoll_event *events)
+{
+  int timeout = avi_loop_get_timeout (self);
+  gint64 began = g_get_monotonic_time ();
+  int n = 0;
+
+  if (self->may_spin && self->short_waits == CONVERSATION && timeout != 0)
+    do
+      n = epoll_wait (self->epoll_fd, events, BATCH, 0);
+    while (n == 0 && g_get_monotonic_time () - began < SPIN);
+  if (n == 0)
+    n = epoll_wait (self->epoll_fd, events, BATCH, timeout);
+  if (g_get_monotonic_time () - began >= SPIN)
+    self->short_waits = 0;
+  else if (self->short_waits < CONVERSATION)
+    self->short_waits++;
+  return n;
+}
+
 void
 avi_loop_iterate (AviLoop *self,
                   gboolean may_block)
@@ -307,7 +336,7 @@ avi_loop_iterate (AviLoop *self,
 
   if (avi_loop_is_of_parent (self))
     return;
-  n = epoll_wait (self->epoll_fd, events, BATCH, may_block ? avi_loop_get_timeout (self) : 0);
+  n = may_block ? avi_loop_wait (self, events) : epoll_wait (self->epoll_fd, events, BATCH, 0);
   self->dispatching = TRUE;
   self->now = g_get_monotonic_time ();
   avi_loop_run_watches (self, events, n);
@@ -379,6 +408,7 @@ avi_loop_new (GMainContext *context,
   self->heap = g_ptr_array_new ();
   g_ptr_array_add (self->heap, NULL);
   self->ready_time = -1;
+  self->may_spin = g_get_num_processors () > 1;
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   self->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (self->epoll_fd >= 0)

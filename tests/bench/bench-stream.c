@@ -216,12 +216,16 @@ asker_data (AviStreamOwner *owner, AviSpan data)
 
   self->heard += data.len;
   avi_stream_consume (owner, data.len);
+  if (self->heard < (self->for_one ? 1 : BYTES))
+    return;
   if (self->for_one)
     avi_stream_finish (owner);
-  else if (self->heard == BYTES && asker_may_go_on (self))
-    asker_ask (self);
-  else if (self->heard == BYTES)
+  if (!asker_may_go_on (self))
     node_done (self->node);
+  else if (self->for_one)
+    open_asker (self->node, TRUE);
+  else
+    asker_ask (self);
 }
 
 static void
@@ -229,15 +233,8 @@ asker_gone (AviStreamOwner *owner, gboolean refused)
 {
   Asker *self = (Asker *) owner;
 
-  if (self->for_one)
-    {
-      if (self->heard != 1)
-        fail ("no echo");
-      if (asker_may_go_on (self))
-        open_asker (self->node, TRUE);
-      else
-        node_done (self->node);
-    }
+  if (self->for_one && self->heard != 1)
+    fail ("no echo");
   g_free (self);
 }
 

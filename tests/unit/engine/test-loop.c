@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,6 +282,71 @@ test_child (Fixture      *fixture,
   close (fd);
 }
 
+/* --- two that take turns --- */
+
+#define TURNS 2000
+
+typedef struct
+{
+  AviLoop *loop;
+  int      fds[2];
+  guint    n;
+} Turns;
+
+static void
+ask (gpointer user_data)
+{
+  Turns *self = user_data;
+
+  self->n++;
+  g_assert_cmpint (write (self->fds[1], "x", 1), ==, 1);
+}
+
+static gpointer
+answer_from_thread (gpointer data)
+{
+  Turns *self = data;
+  char byte;
+
+  for (guint i = 0; i < TURNS; i++)
+    {
+      avi_loop_wake (self->loop);
+      g_assert_cmpint (read (self->fds[0], &byte, 1), ==, 1);
+    }
+  return NULL;
+}
+
+/* Where turns are quick the loop looks for the next one before it sleeps. It must not do so when they are over. */
+static void
+test_sleeps_after_a_conversation (void)
+{
+  Turns turns = { 0 };
+  Deadline deadline = { 0 };
+  struct rusage before, after;
+  GThread *thread;
+  gint64 when;
+
+  g_assert_cmpint (pipe2 (turns.fds, O_CLOEXEC), ==, 0);
+  turns.loop = avi_loop_new (NULL, ask, &turns);
+  thread = g_thread_new ("answerer", answer_from_thread, &turns);
+  while (turns.n < TURNS)
+    avi_loop_iterate (turns.loop, TRUE);
+  g_thread_join (thread);
+
+  when = g_get_monotonic_time () + 20 * G_TIME_SPAN_MILLISECOND;
+  avi_loop_set_timer (turns.loop, &deadline.timer, when, note_timer);
+  g_assert_cmpint (getrusage (RUSAGE_THREAD, &before), ==, 0);
+  avi_loop_iterate (turns.loop, TRUE);
+  g_assert_cmpint (getrusage (RUSAGE_THREAD, &after), ==, 0);
+  g_assert_cmpint (deadline.ran_at, >=, when);
+  g_assert_cmpint (after.ru_nvcsw, >, before.ru_nvcsw);
+  g_assert_cmpuint (turns.n, ==, TURNS);
+
+  avi_loop_free (turns.loop);
+  close (turns.fds[0]);
+  close (turns.fds[1]);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -299,5 +365,6 @@ main (int   argc,
               teardown);
   g_test_add ("/loop/in a child it does nothing, neither there nor to its parent", Fixture, NULL, setup, test_child,
               teardown);
+  g_test_add_func ("/loop/it sleeps when a conversation is over", test_sleeps_after_a_conversation);
   return g_test_run ();
 }

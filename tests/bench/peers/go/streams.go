@@ -188,15 +188,10 @@ func (n *node) openOnce(id peer.ID) error {
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
 	if err := ask(stream, make([]byte, 1)); err != nil {
 		return err
 	}
-	if err := stream.CloseWrite(); err != nil {
-		return err
-	}
-	_, err = drain(stream)
-	return err
+	return stream.Close()
 }
 
 func measureOpen(ctx context.Context, address string, duration time.Duration) error {

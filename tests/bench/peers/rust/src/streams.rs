@@ -166,9 +166,7 @@ async fn open_once(control: &mut Control, peer: PeerId) -> Result<(), Failure> {
     let mut stream = control.open_stream(peer, ECHO).await?;
 
     ask(&mut stream, 1).await?;
-    stream.close().await?;
-    drain(&mut stream).await?;
-    Ok(())
+    Ok(stream.close().await?)
 }
 
 pub async fn open(address: &Multiaddr, duration: Duration) -> Result<(), Failure> {
