@@ -10,7 +10,7 @@ import sys
 
 import harness
 import peers
-from harness import hear_each_other, link_up
+from harness import exchange, hear_each_other, link_up
 
 FOREIGN = {peer.name: peer for peer in peers.FOREIGN}
 TOPIC = 'interop'
@@ -64,15 +64,10 @@ def _(suite):
     us.tell('dial', addresses[1])
     them.tell('dial', addresses[0])
     hear_each_other(us, them, TOPIC)
-    for i in range(20):
-        us.tell('publish', TOPIC, f'{i} of ours')
-        them.tell('publish', TOPIC, f'{i} of theirs')
-    for i in range(20):
-        them.expect_message(TOPIC, us.id, f'{i} of ours')
-        us.expect_message(TOPIC, them.id, f'{i} of theirs')
+    exchange(us, them, TOPIC)
     us.tell('publish', TOPIC, 'last')
     them.expect_message(TOPIC, us.id, 'last')
-    repeated = [event for event in them.events if event[0] == 'message' and event[-1] == 'ours']
+    repeated = [event for event in them.events if event[0] == 'message' and event[-1] == us.name]
     assert not repeated, repeated
 
 
