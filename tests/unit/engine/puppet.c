@@ -577,6 +577,13 @@ puppet_send (Puppet        *self,
   g_assert_true (avi_link_send (self->link, stream, copy));
 }
 
+gsize
+puppet_get_queued (Puppet        *self,
+                   AviLinkStream *stream)
+{
+  return avi_link_get_queued (self->link, stream);
+}
+
 void
 puppet_reset (Puppet        *self,
               AviLinkStream *stream)
