@@ -334,7 +334,7 @@ dial_without_fds (HostileFixture *fixture)
   g_autoptr(GError) error = NULL;
 
   avi_core_dial (fixture->under_test.core, "/ip4/127.0.0.1/tcp/1", call);
-  avi_call_wait (call);
+  avi_core_wait (fixture->under_test.core, call);
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_test_message ("%s", error->message);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
