@@ -123,8 +123,14 @@ avi_call_get_result (AviCall      *self,
 void
 avi_call_wait (AviCall *self)
 {
+  avi_call_wait_until (self, G_MAXINT64);
+}
+
+void
+avi_call_wait_until (AviCall *self, gint64 deadline)
+{
   avi_lock (&self->lock);
-  while (!self->done)
-    avi_wait (&self->lock, G_MAXINT64);
+  while (!self->done && avi_wait (&self->lock, deadline))
+    ;
   avi_unlock (&self->lock);
 }

@@ -29,6 +29,8 @@ gboolean     avi_call_is_done    (AviCall *self);
 gboolean     avi_call_get_result (AviCall *self, gint64 *number, AviPeerInfo **peer, GError **error);
 /* Waits for the answer, or until the engine is gone (it answers all calls before). */
 void         avi_call_wait       (AviCall *self);
+/* The same, until @deadline (monotonic µs) at most. */
+void         avi_call_wait_until (AviCall *self, gint64 deadline);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviCall, avi_call_unref)
 

@@ -9,6 +9,8 @@
 
 /* In ms: an answer from an engine's own thread does not wake those that its caller runs meanwhile. */
 #define MAX_UNNOTICED 5
+/* In µs: for how long a context that another thread has may be nobody's without this one noticing. */
+#define MAX_HELD (10 * G_TIME_SPAN_MILLISECOND)
 
 /* --- settings --- */
 
@@ -202,33 +204,41 @@ avi_core_iterate_context (GMainContext *context,
   return TRUE;
 }
 
-gboolean
-avi_core_iterate (AviCore *self)
+/* (transfer full): NULL where the engine has a thread. */
+static GMainContext *
+avi_core_dup_context (AviCore *self)
 {
-  g_autoptr(GMainContext) context = NULL;
+  GMainContext *context;
 
   avi_core_lock (self);
   context = self->context != NULL ? g_main_context_ref (self->context) : NULL;
   avi_unlock (&self->lock);
+  return context;
+}
+
+gboolean
+avi_core_iterate (AviCore *self)
+{
+  g_autoptr(GMainContext) context = avi_core_dup_context (self);
+
   return avi_core_iterate_context (context, -1);
 }
 
-/* The answer may have to wait for an engine that nobody but the caller's thread runs. */
-static gboolean
-avi_core_iterate_here (void)
-{
-  g_autoptr(GMainContext) context = avi_runners_dup_context ();
-
-  return avi_core_iterate_context (context, MAX_UNNOTICED);
-}
-
+/* The answer may have to wait for an engine that nobody but the caller's thread runs. Where another thread has the
+ * context, it may let go of it with its own call answered and this one not. */
 void
 avi_core_wait (AviCore *self,
                AviCall *call)
 {
-  while (!avi_call_is_done (call) && (avi_core_iterate (self) || avi_core_iterate_here ()))
-    ;
-  avi_call_wait (call);
+  while (!avi_call_is_done (call))
+    {
+      g_autoptr(GMainContext) context = avi_core_dup_context (self);
+      g_autoptr(GMainContext) here = avi_runners_dup_context ();
+
+      if (avi_core_iterate_context (context, -1) || avi_core_iterate_context (here, MAX_UNNOTICED))
+        continue;
+      avi_call_wait_until (call, context == NULL && here == NULL ? G_MAXINT64 : g_get_monotonic_time () + MAX_HELD);
+    }
 }
 
 void

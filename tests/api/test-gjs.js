@@ -25,6 +25,7 @@ function newDevice(name) {
     device.listen_addresses = ['/ip4/127.0.0.1/tcp/0'];
     device.enable_mdns = false;
     device.enable_local = false;
+    device.threaded = GLib.getenv('AVI_TEST_UNTHREADED') === null; // else the engines run in the main context
     return device;
 }
 

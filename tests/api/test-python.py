@@ -18,6 +18,8 @@ import xml.etree.ElementTree as ElementTree
 import tap
 from tap import test, wait_until
 
+UNTHREADED = "AVI_TEST_UNTHREADED" in os.environ    # the engines run in the main context
+
 runtime = tempfile.TemporaryDirectory()
 os.environ["XDG_RUNTIME_DIR"] = runtime.name
 
@@ -34,6 +36,7 @@ def new_device(name):
     device.props.listen_addresses = ["/ip4/127.0.0.1/tcp/0"]
     device.props.enable_mdns = False
     device.props.enable_local = False
+    device.props.threaded = not UNTHREADED
     return device
 
 
@@ -58,12 +61,14 @@ def run_python(program, **environment):
 
 
 PRELUDE = """
+import os
 import gi
 gi.require_version("Avi", "1")
 from gi.repository import Avi, GLib
 device = Avi.Device.new("kitchen")
 device.props.listen_addresses = ["/ip4/127.0.0.1/tcp/0"]
 device.props.enable_mdns = device.props.enable_local = False
+device.props.threaded = "AVI_TEST_UNTHREADED" not in os.environ
 """
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, sim, yamux, link and connection
-into corpus/.
+"""Writes the seeds of the targets key-pair, multistream, noise, identify, ping, gossipsub, rpc, rpc-queue, sim, yamux, link
+and connection into corpus/.
 
 Each target's source says what the bytes of an input mean; here they are put together by hand.
 """
@@ -120,6 +120,34 @@ write('gossipsub/gossip', bytes(OURS + THEIRS + [RECEIVE, 2, 0] + IHAVE + [0, 1,
 write('gossipsub/come-and-go', bytes([RECEIVE, 0, 0] + ON + [0] + OURS + THEIRS + [UNSUBSCRIBE, 0, SUBSCRIBE, 0, WAIT, 120]
                                      + [MOVE, 0, 0, MOVE, 1, 2, REMOVE, 2, ADD, 0, 0, 0, PUBLISH, 3, 3] + GO_ON + [WAIT, 255]))
 write('gossipsub/garbage', bytes(OURS + [RECEIVE, 0, 0, 5, 6, 0x0a, 0x04, 0x08, 0x01, 0x12, 0x7f, RECEIVE, 1, 0, 5, 2, 0xff, 0xff]))
+
+# The first byte chooses an RPC or a message.
+MESSAGE = (field(1, b'\x00\x24' + PUBLIC) + field(2, b'hello') + field(3, bytes(7) + b'\x09') + field(4, b'chat')
+           + field(5, bytes(64)) + field(6, PUBLIC))
+IHAVE = field(1, field(1, b'chat') + field(2, b'12D3Koo1') + field(2, b''))
+PRUNE_PX = field(4, field(1, b'chat') + field(2, field(1, b'peer') + field(2, b'record')) + b'\x18\x3c')
+write('rpc/message', b'\x01' + MESSAGE)
+write('rpc/message-missing', b'\x01' + field(2, b'hello') + field(4, b'chat'))
+write('rpc/message-twice', b'\x01' + MESSAGE + field(4, b'chat'))
+write('rpc/message-not-utf8', b'\x01' + MESSAGE.replace(b'chat', b'ch\xff\x00'))
+write('rpc/whole', b'\x00' + field(1, b'\x08\x01' + field(2, b'chat')) + field(1, b'\x08\x00' + field(2, b'chat'))
+      + field(2, MESSAGE) + field(2, MESSAGE) + field(3, IHAVE + field(2, field(1, b'id')) + field(3, field(1, b'chat'))
+                                                      + PRUNE_PX + field(5, field(1, b'id')) + field(6, b'')))
+write('rpc/in-parts', b'\x00' + field(3, IHAVE) + field(1, b'\x08\x01\x08\x00' + field(2, b'a') + field(2, b'b'))
+      + field(3, field(3, b'') + IHAVE) + field(3, b''))
+write('rpc/mistyped', b'\x00' + field(1, field(1, b'\x01') + b'\x10\x07') + b'\x18\x01' + b'\x15abcd')
+write('rpc/longer-numbers', b'\x00' + b'\x8a\x80\x00\x84\x80\x80\x00\x08\x81\x80\x00')
+write('rpc/unknown', b'\x00' + field(9, b'later') + b'\x79' + bytes(8) + field(3, field(15, b'?')))
+write('rpc/group', b'\x00' + b'\x0b\x0c')
+
+# Commands, each a byte and what it asks for.
+SUBSCRIBE, DOUBT, GRAFT, PUT, _, DROP, GOSSIP, URGENT, EXTENSIONS, POP = range(10)
+write('rpc-queue/all', bytes([EXTENSIONS, SUBSCRIBE, 0, SUBSCRIBE, 3, GRAFT, 0, 0, GRAFT, 3, 61, PUT, 9, PUT, 70, GOSSIP, 20,
+                              URGENT, 5, POP, PUT, 3, DROP, 0, PUT, 4]))
+write('rpc-queue/larger-than-one', bytes(4 * [PUT, 200] + [GOSSIP, 255] * 20 + [POP, POP, DROP, 1]))
+write('rpc-queue/full', bytes([GOSSIP, 255] * 40 + [PUT, 255] * 4 + [URGENT, 255] * 20))
+write('rpc-queue/changes', bytes([SUBSCRIBE, 1, SUBSCRIBE, 1, SUBSCRIBE, 2, POP, DOUBT, 2, SUBSCRIBE, 2, SUBSCRIBE, 2, POP,
+                                  GRAFT, 1, 1, GRAFT, 1, 0, SUBSCRIBE, 2]))
 
 # How many nodes, a seed, how good the links are; then come steps.
 (CONNECT, DISCONNECT, DEPART, RETURN, CUT, HEAL, PUBLISH, PUBLISH_LARGE, TURN, WAIT, WAIT_LONG) = range(11)

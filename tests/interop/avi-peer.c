@@ -70,6 +70,8 @@ shown (GBytes *data)
 {
   g_autofree char *hash = NULL;
 
+  if (g_bytes_get_size (data) == 0)
+    return g_strdup ("");
   if (g_bytes_get_size (data) <= MAX_SHOWN)
     return g_strndup (g_bytes_get_data (data, NULL), g_bytes_get_size (data));
   hash = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, data);

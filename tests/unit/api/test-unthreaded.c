@@ -193,6 +193,36 @@ test_call_from_other_thread (void)
   g_assert_cmpint (avi_device_get_state (device), ==, AVI_DEVICE_STATE_STOPPED);
 }
 
+#define N_CALLS 200
+
+static gpointer
+call_again_and_again (gpointer device)
+{
+  for (guint i = 0; i < N_CALLS; i++)
+    {
+      g_autoptr(AviPeer) peer = avi_device_dial (device, "/ip4/127.0.0.1/tcp/1", NULL, NULL);
+
+      g_assert_null (peer);
+    }
+  return NULL;
+}
+
+/* Whose call was answered no longer runs the engine for the other. */
+static void
+test_calls_of_two_threads (void)
+{
+  g_autoptr(AviDevice) device = new_unthreaded ("kitchen");
+  g_autoptr(GError) error = NULL;
+  GThread *thread;
+
+  avi_device_start (device, NULL, &error);
+  g_assert_no_error (error);
+  thread = g_thread_new ("other", call_again_and_again, device);
+  call_again_and_again (device);
+  g_thread_join (thread);
+  stop_device (device);
+}
+
 /* --- the context of another thread --- */
 
 static gpointer
@@ -254,6 +284,7 @@ main (int argc, char **argv)
                    test_restarts_beside);
   g_test_add_func ("/unthreaded/a call from another thread waits for the context to be iterated",
                    test_call_from_other_thread);
+  g_test_add_func ("/unthreaded/calls from two threads at once are answered both", test_calls_of_two_threads);
   g_test_add_func ("/unthreaded/a device lives in the context of the thread that made it", test_context_of_a_thread);
   g_test_add_func ("/unthreaded/a device that was dropped says goodbye while its context is iterated", test_dropped);
   return g_test_run ();

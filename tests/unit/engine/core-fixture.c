@@ -25,6 +25,7 @@ core_fixture_init (CoreFixture *self)
     .max_dials = 8,
     .max_streams = 256,
     .dial_timeout = 5 * G_USEC_PER_SEC,
+    .context = g_getenv ("AVI_TEST_UNTHREADED") != NULL ? g_main_context_default () : NULL,
   };
 }
 
@@ -35,7 +36,7 @@ core_fixture_try_start (CoreFixture *self,
   g_autoptr(AviCall) call = avi_call_new (NULL);
 
   avi_core_start (self->core, &self->settings, call);
-  avi_call_wait (call);
+  avi_core_wait (self->core, call);
   return avi_call_get_result (call, NULL, NULL, error);
 }
 
@@ -59,6 +60,8 @@ core_fixture_stop (CoreFixture *self)
   while (!avi_call_is_done (call))
     {
       avi_core_hurry (self->core);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
       g_usleep (1000);
     }
   for (event = avi_core_take_events (self->core); event != NULL; event = next)
@@ -77,7 +80,7 @@ core_fixture_settle (CoreFixture *self)
       g_autoptr(AviCall) call = avi_call_new (NULL);
 
       avi_core_dial (self->core, "nobody", call);
-      avi_call_wait (call);
+      avi_core_wait (self->core, call);
     }
 }
 

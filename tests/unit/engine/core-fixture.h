@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * CoreFixture: a core and its engine, with settings that a test changes before it starts, and what
- * tests ask of it. It never speaks to the core's peers: puppets do.
+ * tests ask of it. With AVI_TEST_UNTHREADED in the environment the engine runs in the default main context, which
+ * these functions and puppets iterate. It never speaks to the core's peers: puppets do.
  */
 #pragma once
 

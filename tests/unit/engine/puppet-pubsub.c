@@ -7,17 +7,24 @@
 #include "protocols/gossipsub/avi-rpc.h"
 #include "protocols/gossipsub/avi-signing.h"
 
+void
+puppet_send_rpc (Puppet *self, AviLinkStream *stream, AviSpan rpc)
+{
+  g_autoptr(GByteArray) frame = g_byte_array_new ();
+  guint8 len[10];
+
+  g_byte_array_append (frame, len, (guint) avi_rpc_encode_varint (rpc.len, len));
+  g_byte_array_append (frame, rpc.data, (guint) rpc.len);
+  puppet_send (self, stream, AVI_SPAN (frame->data, frame->len));
+}
+
 static void
 puppet_say_rpc (Puppet *self, AviLinkStream *stream, guint64 tag, GByteArray *content)
 {
   g_autoptr(GByteArray) rpc = g_byte_array_new ();
-  g_autoptr(GByteArray) frame = g_byte_array_new ();
-  guint8 len[10];
 
   avi_rpc_put_bytes (rpc, tag, AVI_SPAN (content->data, content->len));
-  g_byte_array_append (frame, len, (guint) avi_rpc_encode_varint (rpc->len, len));
-  g_byte_array_append (frame, rpc->data, rpc->len);
-  puppet_send (self, stream, AVI_SPAN (frame->data, frame->len));
+  puppet_send_rpc (self, stream, AVI_SPAN (rpc->data, rpc->len));
 }
 
 AviLinkStream *

@@ -78,6 +78,8 @@ void               puppet_cut           (Puppet *self);
 /* A stream of its own, for one protocol (NULL-terminated). */
 AviLinkStream     *puppet_open          (Puppet *self, const char *const *protocol);
 void               puppet_send          (Puppet *self, AviLinkStream *stream, AviSpan bytes);
+/* Bytes sent on it that the other end has not granted room for: while there are 1 MiB no more is taken. */
+gsize              puppet_get_queued    (Puppet *self, AviLinkStream *stream);
 void               puppet_reset         (Puppet *self, AviLinkStream *stream);
 /* How many streams, of either end's, the other end has reset. */
 guint              puppet_get_n_reset   (Puppet *self);

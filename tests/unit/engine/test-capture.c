@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * AVI_PCAP: the file is its owner's, new and bounded; two nodes' conversation can be read in it, by a
- * small reader here, which checks every header, and by tshark.
+ * small reader (pcapng-file.h), which checks every header, and by tshark.
  */
 #include "config.h"
 
@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -21,6 +18,7 @@
 #include <unistd.h>
 
 #include "core-fixture.h"
+#include "pcapng-file.h"
 
 #define TOPIC "chat"
 #define TEXT  "the kettle boils"
@@ -28,199 +26,6 @@
 #define SECURITY "\x13/multistream/1.0.0\n\x07/noise\n"
 
 static char *folder;
-
-/* --- a reader --- */
-
-typedef struct
-{
-  guint16  ports[2]; /* source, target */
-  guint8   flags;
-  guint32  seq;
-  guint32  ack;
-  char    *source;
-  GBytes  *payload;
-  GString *comments;
-} Segment;
-
-static void
-segment_free (gpointer data)
-{
-  Segment *self = data;
-
-  g_free (self->source);
-  g_bytes_unref (self->payload);
-  g_string_free (self->comments, TRUE);
-  g_free (self);
-}
-
-static guint32
-add_up (guint32 sum, const guint8 *bytes, gsize len)
-{
-  for (gsize i = 0; i < len; i++)
-    sum += i % 2 == 0 ? (guint32) bytes[i] << 8 : bytes[i];
-  while (sum > 0xffff)
-    sum = (sum & 0xffff) + (sum >> 16);
-  return sum;
-}
-
-static void
-read_tcp (Segment *segment, guint32 sum, const guint8 *bytes, gsize len)
-{
-  struct tcphdr tcp;
-
-  g_assert_cmpuint (len, >=, sizeof tcp);
-  memcpy (&tcp, bytes, sizeof tcp);
-  g_assert_cmpuint (tcp.th_off * 4u, >=, sizeof tcp);
-  g_assert_cmpuint (tcp.th_off * 4u, <=, len);
-  g_assert_cmpuint (add_up (sum + IPPROTO_TCP + (guint32) len, bytes, len), ==, 0xffff);
-  segment->ports[0] = ntohs (tcp.th_sport);
-  segment->ports[1] = ntohs (tcp.th_dport);
-  segment->flags = tcp.th_flags;
-  segment->seq = ntohl (tcp.th_seq);
-  segment->ack = ntohl (tcp.th_ack);
-  segment->payload = g_bytes_new (bytes + tcp.th_off * 4u, len - tcp.th_off * 4u);
-}
-
-static void
-read_ip (Segment *segment, const guint8 *bytes, gsize len)
-{
-  char source[INET6_ADDRSTRLEN];
-
-  if (bytes[0] >> 4 == 4)
-    {
-      g_assert_cmpuint (len, >=, sizeof (struct iphdr));
-      g_assert_cmpuint ((gsize) bytes[2] << 8 | bytes[3], ==, len);
-      g_assert_cmpuint (add_up (0, bytes, sizeof (struct iphdr)), ==, 0xffff);
-      inet_ntop (AF_INET, bytes + 12, source, sizeof source);
-      read_tcp (segment, add_up (0, bytes + 12, 8), bytes + 20, len - 20);
-    }
-  else
-    {
-      g_assert_cmpuint (bytes[0] >> 4, ==, 6);
-      g_assert_cmpuint ((gsize) bytes[4] << 8 | bytes[5], ==, len - 40);
-      inet_ntop (AF_INET6, bytes + 8, source, sizeof source);
-      read_tcp (segment, add_up (0, bytes + 8, 32), bytes + 40, len - 40);
-    }
-  segment->source = g_strdup (source);
-}
-
-static guint32
-get_u32 (const guint8 *bytes)
-{
-  guint32 value;
-
-  memcpy (&value, bytes, sizeof value);
-  return value;
-}
-
-static guint16
-get_u16 (const guint8 *bytes)
-{
-  guint16 value;
-
-  memcpy (&value, bytes, sizeof value);
-  return value;
-}
-
-/* @code: of the options that are texts, all of which are put together. */
-static GString *
-read_options (const guint8 *bytes, const guint8 *end, guint16 code)
-{
-  GString *text = g_string_new (NULL);
-
-  for (;;)
-    {
-      guint16 type = get_u16 (bytes), len = get_u16 (bytes + 2);
-
-      bytes += 4;
-      if (type == code)
-        g_string_append_len (text, (const char *) bytes, len);
-      bytes += (len + 3u) / 4 * 4;
-      if (type == 0)
-        break;
-    }
-  g_assert_true (bytes == end);
-  return text;
-}
-
-static Segment *
-read_packet (const guint8 *block, gsize len)
-{
-  Segment *segment = g_new0 (Segment, 1);
-  gsize captured = get_u32 (block + 20);
-
-  g_assert_cmpuint (get_u32 (block + 8), ==, 0);
-  g_assert_cmpuint (get_u32 (block + 24), ==, captured);
-  g_assert_cmpuint (captured, <=, len - 32);
-  read_ip (segment, block + 28, captured);
-  segment->comments = read_options (block + 28 + (captured + 3) / 4 * 4, block + len - 4, 1);
-  return segment;
-}
-
-/* The segments in @path; the head is checked. */
-static GPtrArray *
-read_file (const char *path)
-{
-  GPtrArray *segments = g_ptr_array_new_with_free_func (segment_free);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GString) program = NULL;
-  g_autofree char *content = NULL;
-  gsize size, len;
-
-  g_file_get_contents (path, &content, &size, &error);
-  g_assert_no_error (error);
-  for (gsize at = 0, n = 0; at < size; at += len, n++)
-    {
-      const guint8 *block = (const guint8 *) content + at;
-
-      g_assert_cmpuint (size - at, >=, 12);
-      len = get_u32 (block + 4);
-      g_assert_cmpuint (len % 4, ==, 0);
-      g_assert_cmpuint (len, <=, size - at);
-      g_assert_cmpuint (get_u32 (block + len - 4), ==, len);
-      g_assert_cmphex (get_u32 (block), ==, n == 0 ? 0x0A0D0D0A : n == 1 ? 1 : 6);
-      if (n == 0)
-        {
-          g_assert_cmphex (get_u32 (block + 8), ==, 0x1A2B3C4D);
-          program = read_options (block + 24, block + len - 4, 4);
-          g_assert_true (g_str_has_prefix (program->str, "Avi "));
-        }
-      else if (n == 1)
-        g_assert_cmpuint (get_u16 (block + 8), ==, 101);
-      else
-        g_ptr_array_add (segments, read_packet (block, len));
-    }
-  return segments;
-}
-
-/* What @port said to @to, put together as TCP does, from SYN to FIN. @complete: with nothing missing. */
-static GByteArray *
-follow (GPtrArray *segments, guint16 port, guint16 to, gboolean complete)
-{
-  GByteArray *said = g_byte_array_new ();
-  guint32 seq = 0, heard = 0;
-  guint8 seen = 0;
-
-  for (guint i = 0; i < segments->len; i++)
-    {
-      Segment *segment = g_ptr_array_index (segments, i);
-      gsize len = g_bytes_get_size (segment->payload);
-
-      if (segment->ports[1] == port && segment->ports[0] == to)
-        heard = segment->seq + (guint32) len + ((segment->flags & (TH_SYN | TH_FIN)) != 0);
-      if (segment->ports[0] != port || segment->ports[1] != to)
-        continue;
-      g_assert_true (((segment->flags & TH_SYN) != 0) == (seen == 0));
-      g_assert_false (seen & TH_FIN && len > 0);
-      g_assert_true (!complete || segment->seq == seq);
-      g_assert_true (!(segment->flags & TH_ACK) || segment->ack == heard);
-      g_byte_array_append (said, g_bytes_get_data (segment->payload, NULL), (guint) len);
-      seen |= segment->flags;
-      seq = segment->seq + (guint32) len + ((segment->flags & (TH_SYN | TH_FIN)) != 0);
-    }
-  g_assert_cmphex (seen & (TH_SYN | TH_FIN), ==, TH_SYN | TH_FIN);
-  return said;
-}
 
 static gboolean
 has (GByteArray *bytes, const char *text)
@@ -342,7 +147,7 @@ test_flow (gconstpointer data)
   g_autoptr(GPtrArray) segments = NULL;
   g_autoptr(GByteArray) said = NULL, heard = NULL;
   AviCaptureFlow *flow;
-  Segment *first, *named, *last;
+  PcapngSegment *first, *named, *last;
 
   inet_pton (AF_INET6, "fe80::7", &local6.sin6_addr);
   inet_pton (AF_INET6, "fe80::8", &remote6.sin6_addr);
@@ -354,9 +159,9 @@ test_flow (gconstpointer data)
   say (flow, FALSE, 7);
   avi_capture_flow_end (flow, TRUE, "no reason");
 
-  segments = read_file (path);
-  said = follow (segments, 4001, 50000, TRUE);
-  heard = follow (segments, 50000, 4001, TRUE);
+  segments = pcapng_file_read (path);
+  said = pcapng_file_follow (segments, 4001, 50000, TRUE);
+  heard = pcapng_file_follow (segments, 50000, 4001, TRUE);
   g_assert_cmpuint (said->len, ==, 200001);
   g_assert_cmpuint (heard->len, ==, 12);
   g_assert_cmpint (said->data[200000], ==, 's');
@@ -384,7 +189,7 @@ test_lost (void)
   AviCaptureFlow *flow =
       avi_capture_flow_new (capture, (struct sockaddr *) &local, (struct sockaddr *) &remote, TRUE, "US");
   AviLinkTap tap;
-  Segment *end;
+  PcapngSegment *end;
 
   avi_link_tap_init (&tap, 1);
   avi_link_tap_put (&tap, TRUE, AVI_SPAN_STRING ("said"));
@@ -393,7 +198,7 @@ test_lost (void)
   avi_link_tap_clear (&tap);
   avi_capture_flow_end (flow, FALSE, "");
 
-  segments = read_file (path);
+  segments = pcapng_file_read (path);
   end = g_ptr_array_index (segments, segments->len - 3);
   g_assert_cmpuint (end->seq, ==, 1 + strlen ("said"));
   g_assert_cmpuint (end->ack, ==, 1 + strlen ("heard"));
@@ -439,7 +244,7 @@ test_bounded (void)
   g_assert_cmpint (g_stat (path, &status), ==, 0);
   g_assert_cmpint (status.st_size, <=, 10000);
   g_assert_cmpint (status.st_size, >, 8000);
-  segments = read_file (path);
+  segments = pcapng_file_read (path);
   g_assert_cmpuint (segments->len, >=, 3 + 8);
 }
 
@@ -489,7 +294,7 @@ test_limited_process (void)
   g_assert_cmpuint (n_messages, ==, 1);
   g_assert_nonnull (strstr (last_message, path));
   g_assert_nonnull (strstr (last_message, "RLIMIT_FSIZE"));
-  segments = read_file (path);
+  segments = pcapng_file_read (path);
   g_assert_cmpuint (segments->len, >=, 3 + 2);
 }
 
@@ -547,8 +352,8 @@ test_fifo (void)
 
   g_assert_cmpuint (n_messages, ==, 0);
   g_assert_true (g_file_set_contents (copy, (const char *) read->data, read->len, NULL));
-  segments = read_file (copy);
-  said = follow (segments, 4001, 50000, TRUE);
+  segments = pcapng_file_read (copy);
+  said = pcapng_file_follow (segments, 4001, 50000, TRUE);
   g_assert_cmpuint (said->len, ==, 3 * 1000 * 1000 + 8);
 }
 
@@ -689,7 +494,7 @@ find_dialler (GPtrArray *segments, guint16 port)
 {
   for (guint i = 0; i < segments->len; i++)
     {
-      Segment *segment = g_ptr_array_index (segments, i);
+      PcapngSegment *segment = g_ptr_array_index (segments, i);
 
       if (segment->ports[1] == port)
         return segment->ports[0];
@@ -718,15 +523,15 @@ test_conversation (void)
 {
   guint16 port, dialler;
   g_autofree char *path = capture_conversation ("conversation", &port);
-  g_autoptr(GPtrArray) segments = read_file (path);
+  g_autoptr(GPtrArray) segments = pcapng_file_read (path);
   g_autoptr(GByteArray) said = NULL, heard = NULL;
   GString *comments = g_string_new (NULL);
 
   dialler = find_dialler (segments, port);
-  heard = follow (segments, dialler, port, TRUE);
-  said = follow (segments, port, dialler, TRUE);
+  heard = pcapng_file_follow (segments, dialler, port, TRUE);
+  said = pcapng_file_follow (segments, port, dialler, TRUE);
   for (guint i = 0; i < segments->len; i++)
-    g_string_append_printf (comments, "%s.", ((Segment *) g_ptr_array_index (segments, i))->comments->str);
+    g_string_append_printf (comments, "%s.", ((PcapngSegment *) g_ptr_array_index (segments, i))->comments->str);
 
   g_assert_true (has (heard, TEXT));
   g_assert_false (has (said, TEXT));

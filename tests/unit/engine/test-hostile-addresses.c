@@ -299,7 +299,7 @@ has_announced_all (gpointer data)
   avi_core_run (flood->fixture->under_test.core, announce, &flood->announcing);
   /* Answered at once, and behind what is above. */
   avi_core_dial (flood->fixture->under_test.core, "nobody", call);
-  avi_call_wait (call);
+  avi_core_wait (flood->fixture->under_test.core, call);
   return flood->announcing.n >= N_ANNOUNCED;
 }
 

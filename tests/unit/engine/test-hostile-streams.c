@@ -8,13 +8,13 @@
 
 #include <sys/socket.h>
 
-#include "core-fixture.h"
 #include "engine/avi-connection.h"
 #include "engine/avi-core-private.h"
 #include "engine/avi-pubsub.h"
 #include "engine/avi-swarm.h"
 #include "protocols/avi-ping.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
+#include "hostile-fixture.h"
 #include "log-keeper.h"
 #include "puppet-pubsub.h"
 #include "wire/avi-varint.h"
@@ -29,66 +29,18 @@ static const char *const floodsub[] = { AVI_FLOODSUB_PROTOCOL, NULL };
 static const char *const ping[] = { AVI_PING_PROTOCOL, NULL };
 static const char *const push[] = { AVI_IDENTIFY_PUSH_PROTOCOL, NULL };
 
-typedef struct
-{
-  CoreFixture under_test;
-  AviKeyPair *keys[2];
-  Puppet     *puppets[3];
-  const char *name;   /* of a statistic */
-  guint64     wanted;
-  guint       n_owners;
-  guint64     n_received; /* when it asked last */
-  AviLinkStream *stream;
-} Fixture;
-
-static gboolean
-is_connected (gpointer data)
-{
-  Fixture *fixture = data;
-
-  for (guint i = 0; fixture->puppets[i] != NULL; i++)
-    if (!core_fixture_is_connected (&fixture->under_test, fixture->keys[i]))
-      return FALSE;
-  return TRUE;
-}
-
 static void
-set_up (Fixture *fixture, gconstpointer data)
+set_up (HostileFixture *fixture, gconstpointer data)
 {
-  core_fixture_init (&fixture->under_test);
+  hostile_fixture_init (fixture);
   core_fixture_start (&fixture->under_test);
-  for (guint i = 0; i < 2; i++)
-    fixture->keys[i] = avi_key_pair_generate ();
-  fixture->puppets[0] = puppet_dial (fixture->keys[0], core_fixture_get_port (&fixture->under_test), 1);
-  puppet_set_protocols (fixture->puppets[0], with_pubsub);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
 }
 
 static void
-tear_down (Fixture *fixture, gconstpointer data)
+tear_down (HostileFixture *fixture, gconstpointer data)
 {
-  core_fixture_clear (&fixture->under_test);
-  for (guint i = 0; i < 2; i++)
-    {
-      g_clear_pointer (&fixture->puppets[i], puppet_free);
-      avi_key_pair_unref (fixture->keys[i]);
-    }
-}
-
-static gboolean
-has_counted (gpointer data)
-{
-  Fixture *fixture = data;
-
-  return core_fixture_count (&fixture->under_test, fixture->name) >= fixture->wanted;
-}
-
-static void
-run_until_counted (Fixture *fixture, const char *name, guint64 wanted)
-{
-  fixture->name = name;
-  fixture->wanted = wanted;
-  puppets_run (fixture->puppets, has_counted, fixture);
+  hostile_fixture_clear (fixture);
 }
 
 /* --- what one connection makes the engine hold --- */
@@ -118,7 +70,7 @@ measure (AviEngine *engine, gpointer data)
 }
 
 static Held
-look (Fixture *fixture)
+look (HostileFixture *fixture)
 {
   Held held;
 
@@ -138,7 +90,7 @@ probe (AviEngine *engine, gpointer data)
 
 /* Each with the beginning of the largest message that there may be. */
 static void
-test_streams_of_a_protocol (Fixture *fixture, gconstpointer data)
+test_streams_of_a_protocol (HostileFixture *fixture, gconstpointer data)
 {
   static const struct
   {
@@ -160,7 +112,7 @@ test_streams_of_a_protocol (Fixture *fixture, gconstpointer data)
           g_assert_cmpuint (n, >, 0);
         }
       n_refused += N_STREAMS - cases[i].max;
-      run_until_counted (fixture, "streams-refused", n_refused);
+      hostile_fixture_run_until_counted (fixture, "streams-refused", n_refused);
       g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, n_refused);
     }
   log_keeper_assert ("the limit for pub/sub is reached, 2 of 2 are in use");
@@ -179,10 +131,12 @@ G_STATIC_ASSERT (N_HALVES % 2 == 0);
 
 typedef struct
 {
-  Fixture    *fixture;
-  AviKeyPair *keys[N_PEERS];
-  Puppet     *puppets[N_PEERS + 1];
-  gsize       most;
+  HostileFixture *fixture;
+  AviKeyPair     *keys[N_PEERS];
+  Puppet         *puppets[N_PEERS + 1];
+  gsize           most;
+  const char     *name; /* of a statistic */
+  guint64         wanted;
 } Crowd;
 
 static void
@@ -192,7 +146,7 @@ measure_partial (AviEngine *engine, gpointer data)
 }
 
 static gsize
-look_at_partial (Fixture *fixture)
+look_at_partial (HostileFixture *fixture)
 {
   gsize n;
 
@@ -217,14 +171,14 @@ crowd_has_counted (gpointer data)
   Crowd *self = data;
 
   self->most = MAX (self->most, look_at_partial (self->fixture));
-  return has_counted (self->fixture);
+  return core_fixture_count (&self->fixture->under_test, self->name) >= self->wanted;
 }
 
 static void
 crowd_run_until_counted (Crowd *self, const char *name, guint64 wanted)
 {
-  self->fixture->name = name;
-  self->fixture->wanted = wanted;
+  self->name = name;
+  self->wanted = wanted;
   puppets_run (self->puppets, crowd_has_counted, self);
   g_assert_cmpuint (core_fixture_count (&self->fixture->under_test, name), ==, wanted);
 }
@@ -256,7 +210,7 @@ crowd_clear (Crowd *self)
 
 /* Each peer as many as it may: of the largest RPC that there may be all but the last byte. */
 static void
-test_halves (Fixture *fixture, gconstpointer data)
+test_halves (HostileFixture *fixture, gconstpointer data)
 {
   static const char *const *const protocols[] = { pubsub, pubsub_1_0, pubsub_1_2, floodsub };
   g_autofree guint8 *bytes = g_malloc0 (AVI_GOSSIPSUB_MAX_RPC + AVI_VARINT_MAX_LEN);
@@ -295,13 +249,13 @@ is_not_held (gpointer data)
 
 /* It says that it does not speak what it speaks, so that nobody listens. */
 static void
-test_not_attached (Fixture *fixture, gconstpointer data)
+test_not_attached (HostileFixture *fixture, gconstpointer data)
 {
   static const guint8 bytes[1000];
   AviLinkStream *stream;
 
   fixture->puppets[1] = puppet_dial (fixture->keys[1], core_fixture_get_port (&fixture->under_test), 1);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  puppets_run (fixture->puppets, hostile_fixture_is_connected, fixture);
   stream = puppet_open (fixture->puppets[1], pubsub);
   puppet_send (fixture->puppets[1], stream, AVI_SPAN ((guint8 *) bytes, sizeof bytes));
   puppets_run (fixture->puppets, is_held, fixture);
@@ -311,7 +265,7 @@ test_not_attached (Fixture *fixture, gconstpointer data)
 
 /* As fast as it can, never more than two at once: nothing is refused, and nothing stays. */
 static void
-test_open_and_reset (Fixture *fixture, gconstpointer data)
+test_open_and_reset (HostileFixture *fixture, gconstpointer data)
 {
   Held before = look (fixture), after;
 
@@ -327,29 +281,36 @@ test_open_and_reset (Fixture *fixture, gconstpointer data)
   /* What is said behind all that has been heard when it counts. */
   for (guint i = 0; i < 3; i++)
     puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], ping), AVI_SPAN_STRING ("?"));
-  run_until_counted (fixture, "streams-refused", 1);
+  hostile_fixture_run_until_counted (fixture, "streams-refused", 1);
   after = look (fixture);
   g_assert_cmpuint (after.n_owners - before.n_owners, ==, 2);
   g_assert_cmpuint (after.n_streams - before.n_streams, ==, 2);
   g_assert_cmpuint (after.n_queued, <=, before.n_queued + 1024);
 }
 
+typedef struct
+{
+  HostileFixture *fixture;
+  guint           n;
+} Owners;
+
 static gboolean
 has_wanted_owners (gpointer data)
 {
-  Fixture *fixture = data;
-  Held held = look (fixture);
+  Owners *wanted = data;
+  Held held = look (wanted->fixture);
 
   /* An owner's stream, and no other. */
-  return held.n_owners == fixture->n_owners && held.n_streams == fixture->n_owners;
+  return held.n_owners == wanted->n && held.n_streams == wanted->n;
 }
 
 static void
-test_reset_all (Fixture *fixture, gconstpointer data)
+test_reset_all (HostileFixture *fixture, gconstpointer data)
 {
   static const char *const *const protocols[] = { ping, ping, pubsub, pubsub, push, push, push, push };
   AviLinkStream *streams[G_N_ELEMENTS (protocols)];
   guint n_before = look (fixture).n_owners;
+  Owners wanted = { fixture, 0 };
 
   for (guint turn = 0; turn < 3; turn++)
     {
@@ -358,22 +319,22 @@ test_reset_all (Fixture *fixture, gconstpointer data)
           streams[i] = puppet_open (fixture->puppets[0], protocols[i]);
           puppet_send (fixture->puppets[0], streams[i], AVI_SPAN_STRING ("\x7f"));
         }
-      fixture->n_owners = n_before + G_N_ELEMENTS (protocols);
-      puppets_run (fixture->puppets, has_wanted_owners, fixture);
+      wanted.n = n_before + G_N_ELEMENTS (protocols);
+      puppets_run (fixture->puppets, has_wanted_owners, &wanted);
       for (guint i = 0; i < G_N_ELEMENTS (protocols); i++)
         puppet_reset (fixture->puppets[0], streams[i]);
-      fixture->n_owners = n_before;
-      puppets_run (fixture->puppets, has_wanted_owners, fixture);
+      wanted.n = n_before;
+      puppets_run (fixture->puppets, has_wanted_owners, &wanted);
     }
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "streams-refused"), ==, 0);
-  g_assert_true (is_connected (fixture));
+  g_assert_true (hostile_fixture_is_connected (fixture));
 }
 
 /* --- lies --- */
 
 /* Frames whose length says more than may come: the stream is reset, the rest goes on. */
 static void
-test_claims (Fixture *fixture, gconstpointer data)
+test_claims (HostileFixture *fixture, gconstpointer data)
 {
   guint8 claims[][AVI_VARINT_MAX_LEN + 1] = { { 0x80, 0x80, 0x80, 0x80, 0x04 },   /* 1 GiB */
                                               { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
@@ -384,44 +345,54 @@ test_claims (Fixture *fixture, gconstpointer data)
     {
       puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], pubsub), AVI_SPAN (claims[i], 10));
       puppet_send (fixture->puppets[0], puppet_open (fixture->puppets[0], push), AVI_SPAN (claims[i], 10));
-      run_until_counted (fixture, "streams-invalid", 2 * i + 2);
+      hostile_fixture_run_until_counted (fixture, "streams-invalid", 2 * i + 2);
     }
   g_assert_true (puppet_is_open (fixture->puppets[0]));
-  g_assert_true (is_connected (fixture));
+  g_assert_true (hostile_fixture_is_connected (fixture));
 }
 
 /* --- peers that do not read --- */
+
+typedef struct
+{
+  HostileFixture *fixture;
+  AviLinkStream  *stream;
+  guint64         n_received; /* by the engine, when it asked last */
+} Asking;
 
 /* Never more at once than may be: the next when those before have come. */
 static gboolean
 asks_until_reset (gpointer data)
 {
   static const guint8 questions[AVI_PING_MAX_PENDING * AVI_PING_LEN];
-  Fixture *fixture = data;
+  Asking *self = data;
+  HostileFixture *fixture = self->fixture;
   Held held = look (fixture);
   guint64 n_received = core_fixture_count (&fixture->under_test, "bytes-received");
 
   g_assert_cmpuint (held.n_queued, <=, 2 * 2048);
   if (core_fixture_count (&fixture->under_test, "streams-invalid") > 0)
     return TRUE;
-  if (fixture->n_received > 0 && n_received < fixture->n_received + sizeof questions)
+  if (self->n_received > 0 && n_received < self->n_received + sizeof questions)
     return FALSE;
-  fixture->n_received = n_received;
-  puppet_send (fixture->puppets[0], fixture->stream, AVI_SPAN (questions, sizeof questions));
+  self->n_received = n_received;
+  puppet_send (fixture->puppets[0], self->stream, AVI_SPAN (questions, sizeof questions));
   return FALSE;
 }
 
 static void
-test_answers_not_read (Fixture *fixture, gconstpointer data)
+test_answers_not_read (HostileFixture *fixture, gconstpointer data)
 {
+  Asking asking = { fixture };
+
   puppet_grant_nothing (fixture->puppets[0]);
-  fixture->stream = puppet_open (fixture->puppets[0], ping);
-  puppets_run (fixture->puppets, asks_until_reset, fixture);
+  asking.stream = puppet_open (fixture->puppets[0], ping);
+  puppets_run (fixture->puppets, asks_until_reset, &asking);
   log_keeper_assert ("bytes of answers wait for the peer to read, at most ");
 }
 
 static gboolean
-publish (Fixture *fixture, const char *text, gsize len)
+publish (HostileFixture *fixture, const char *text, gsize len)
 {
   g_autofree char *data = g_malloc0 (len);
   g_autoptr(GBytes) bytes = NULL;
@@ -439,9 +410,9 @@ has_two_subscribers (gpointer data)
 
 typedef struct
 {
-  Fixture *fixture;
-  guint    n;
-  gsize    most;
+  HostileFixture *fixture;
+  guint           n;
+  gsize           most;
 } Publishing;
 
 #define MESSAGE (256 * 1024)
@@ -469,14 +440,14 @@ last_is_heard (gpointer data)
 /* The first takes nothing off its socket; the second hears all, if later by the second for which the first
  * is waited for. The first ends by the ping that it does not answer: here at once, else within 25 s. */
 static void
-test_not_reading (Fixture *fixture, gconstpointer data)
+test_not_reading (HostileFixture *fixture, gconstpointer data)
 {
   Publishing publishing = { fixture };
   int little = 4096;
 
   fixture->puppets[1] = puppet_dial (fixture->keys[1], core_fixture_get_port (&fixture->under_test), 1);
   puppet_set_protocols (fixture->puppets[1], with_pubsub);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  puppets_run (fixture->puppets, hostile_fixture_is_connected, fixture);
   puppet_subscribe (fixture->puppets[0], TOPIC);
   puppet_subscribe (fixture->puppets[1], TOPIC);
   puppets_run (fixture->puppets, has_two_subscribers, fixture);
@@ -501,7 +472,7 @@ test_not_reading (Fixture *fixture, gconstpointer data)
   g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[1]));
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+#define ADD(path, func) g_test_add (path, HostileFixture, NULL, set_up, func, tear_down)
 
 int
 main (int argc, char **argv)

@@ -17,83 +17,29 @@
 
 #include "avi-error.h"
 #include "avi-message.h"
-#include "core-fixture.h"
 #include "engine/avi-connection.h"
 #include "engine/avi-core-private.h"
 #include "engine/avi-swarm.h"
+#include "hostile-fixture.h"
 #include "log-keeper.h"
 #include "puppet-pubsub.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
 
 #define TOPIC "home/kitchen"
 
-typedef struct
-{
-  CoreFixture under_test;
-  AviKeyPair *keys[2];
-  Puppet     *puppets[3];
-  const char *name; /* of a statistic */
-  guint64     wanted;
-  int         silent[2];
-} Fixture;
-
 /* --- the engine --- */
 
 static void
-set_up (Fixture *fixture, gconstpointer data)
+set_up (HostileFixture *fixture, gconstpointer data)
 {
   log_keeper_forget ();
-  core_fixture_init (&fixture->under_test);
-  for (guint i = 0; i < 2; i++)
-    fixture->keys[i] = avi_key_pair_generate ();
+  hostile_fixture_init (fixture);
 }
 
 static void
-tear_down (Fixture *fixture, gconstpointer data)
+tear_down (HostileFixture *fixture, gconstpointer data)
 {
-  core_fixture_clear (&fixture->under_test);
-  for (guint i = 0; i < 2; i++)
-    {
-      g_clear_pointer (&fixture->puppets[i], puppet_free);
-      avi_key_pair_unref (fixture->keys[i]);
-    }
-}
-
-static gboolean
-is_connected (gpointer data)
-{
-  Fixture *fixture = data;
-
-  for (guint i = 0; i < 2; i++)
-    if (fixture->puppets[i] != NULL && !core_fixture_is_connected (&fixture->under_test, fixture->keys[i]))
-      return FALSE;
-  return TRUE;
-}
-
-static void
-connect_from (Fixture *fixture, guint i, const char *ip)
-{
-  static const char *const protocols[] = { AVI_IDENTIFY_PROTOCOL, AVI_GOSSIPSUB_PROTOCOL_1_1, NULL };
-
-  fixture->puppets[i] = puppet_dial_from (ip, fixture->keys[i], core_fixture_get_port (&fixture->under_test), 1);
-  puppet_set_protocols (fixture->puppets[i], protocols);
-  puppets_run (fixture->puppets, is_connected, fixture);
-}
-
-static gboolean
-has_counted (gpointer data)
-{
-  Fixture *fixture = data;
-
-  return core_fixture_count (&fixture->under_test, fixture->name) >= fixture->wanted;
-}
-
-static void
-run_until_counted (Fixture *fixture, const char *name, guint64 wanted)
-{
-  fixture->name = name;
-  fixture->wanted = wanted;
-  puppets_run (fixture->puppets, has_counted, fixture);
+  hostile_fixture_clear (fixture);
 }
 
 typedef struct
@@ -116,7 +62,7 @@ look_at_room (AviEngine *engine, gpointer data)
 static gboolean
 is_empty (gpointer data)
 {
-  Fixture *fixture = data;
+  HostileFixture *fixture = data;
   Room room;
 
   core_fixture_inspect (&fixture->under_test, look_at_room, &room);
@@ -162,7 +108,7 @@ close_all (const int *fds)
 
 /* Of one address a few have room; another's peer gets in at once. */
 static void
-test_silent_from_one (Fixture *fixture, gconstpointer data)
+test_silent_from_one (HostileFixture *fixture, gconstpointer data)
 {
   int fds[N_SILENT];
 
@@ -171,17 +117,17 @@ test_silent_from_one (Fixture *fixture, gconstpointer data)
   core_fixture_start (&fixture->under_test);
   for (guint i = 0; i < N_SILENT; i++)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test), 0x7f000301);
-  run_until_counted (fixture, "refused-max-connections-per-address", N_SILENT - 8);
+  hostile_fixture_run_until_counted (fixture, "refused-max-connections-per-address", N_SILENT - 8);
   g_assert_cmpuint (count_open (fds), ==, 8);
   log_keeper_assert ("max-connections-per-address is reached: 8 of 8 are in use, all by 127.0.3.1");
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "refused-max-pending"), ==, 0);
   close_all (fds);
 }
 
 /* Of all together no more than max-pending, for 10 s, even where each says a little all the time. */
 static void
-test_silent_from_many (Fixture *fixture, gconstpointer data)
+test_silent_from_many (HostileFixture *fixture, gconstpointer data)
 {
   static const char words[] = "\x13/multistream/1.0.0";
   gint64 begun = g_get_monotonic_time (), deadline = begun + 30 * G_USEC_PER_SEC;
@@ -194,7 +140,7 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   core_fixture_start (&fixture->under_test);
   for (guint i = 0; i < N_SILENT; i++)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test), 0x7f000401 + i / 5 * 256);
-  run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
+  hostile_fixture_run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
   log_keeper_assert (
       "max-pending is reached: 64 were on their way, of 64, and at most half from one network; of 5 from 127.0.");
   core_fixture_inspect (&fixture->under_test, look_at_room, &room);
@@ -215,14 +161,14 @@ test_silent_from_many (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_open (fds), ==, 0);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "handshakes-failed"), ==, 64);
   log_keeper_assert ("not negotiated within 10000 ms: it waits for the peer in the security negotiation");
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
   close_all (fds);
 }
 
 /* Of two networks, each from more addresses than one may have connections: a third gets in, and so does who is of
  * the same network. */
 static void
-test_silent_from_two (Fixture *fixture, gconstpointer data)
+test_silent_from_two (HostileFixture *fixture, gconstpointer data)
 {
   int fds[N_SILENT];
   Room room;
@@ -233,12 +179,12 @@ test_silent_from_two (Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < N_SILENT; i++)
     fds[i] = connect_socket (core_fixture_get_port (&fixture->under_test),
                              (i % 2 == 0 ? 0x7f000001 : 0x7f000101) + i / 2 / 5);
-  run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
+  hostile_fixture_run_until_counted (fixture, "refused-max-pending", N_SILENT - 64);
   core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   g_assert_cmpuint (room.n_pending, ==, 64);
   g_assert_cmpuint (room.n_networks, ==, 2);
-  connect_from (fixture, 0, "127.0.2.1");
-  connect_from (fixture, 1, "127.0.0.250");
+  hostile_fixture_connect (fixture, 0, "127.0.2.1");
+  hostile_fixture_connect (fixture, 1, "127.0.0.250");
   core_fixture_inspect (&fixture->under_test, look_at_room, &room);
   g_assert_cmpuint (room.n_pending, <=, 64);
   close_all (fds);
@@ -249,7 +195,7 @@ test_silent_from_two (Fixture *fixture, gconstpointer data)
 #define N_RETURNS 300
 
 static void
-test_returns (Fixture *fixture, gconstpointer data)
+test_returns (HostileFixture *fixture, gconstpointer data)
 {
   guint64 opened, failed;
 
@@ -273,7 +219,7 @@ test_returns (Fixture *fixture, gconstpointer data)
                     ==, 2 * N_RETURNS);
   /* It told no address of its own. */
   g_assert_null (core_fixture_look (&fixture->under_test, fixture->keys[0]));
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
 }
 
 /* --- who is refused is told of, with the limit, its value, its use and who uses it --- */
@@ -285,7 +231,7 @@ is_told (gpointer text)
 }
 
 static void
-test_limits_named (Fixture *fixture, gconstpointer data)
+test_limits_named (HostileFixture *fixture, gconstpointer data)
 {
   static const char *const unknown[] = { "/unknown/1", NULL };
   g_autofree char *first = avi_peer_id_to_string (avi_key_pair_get_peer_id (fixture->keys[0]));
@@ -293,13 +239,14 @@ test_limits_named (Fixture *fixture, gconstpointer data)
   g_autofree char *per_peer = g_strdup_printf ("max-connections-per-peer is reached: %s has 1 of 1", first);
   g_autofree char *peers = g_strdup_printf ("max-peers is reached: 1 of 1 are connected, and %s would be one", second);
   guint16 port;
+  int silent[2];
 
   fixture->under_test.settings.max_peers = 1;
   fixture->under_test.settings.max_connections_per_peer = 1;
   fixture->under_test.settings.max_connections = 2;
   core_fixture_start (&fixture->under_test);
   port = core_fixture_get_port (&fixture->under_test);
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
 
   fixture->puppets[1] = puppet_dial (fixture->keys[0], port, 1);
   puppets_run (fixture->puppets, is_told, per_peer);
@@ -311,11 +258,11 @@ test_limits_named (Fixture *fixture, gconstpointer data)
 
   close (connect_socket (port, INADDR_LOOPBACK));
   for (guint i = 0; i < 2; i++)
-    fixture->silent[i] = connect_socket (port, INADDR_LOOPBACK);
+    silent[i] = connect_socket (port, INADDR_LOOPBACK);
   puppets_run (fixture->puppets, is_told,
                (char *) "max-connections is reached: 2 of 2 are in use; most connections from outside, 2 by 127.0.0.1");
   for (guint i = 0; i < 2; i++)
-    close (fixture->silent[i]);
+    close (silent[i]);
 
   for (guint i = 0; i < 256; i++)
     puppet_open (fixture->puppets[0], unknown);
@@ -347,15 +294,15 @@ write_to_nobody (AviEngine *engine, gpointer data)
 }
 
 static void
-test_sigpipe (Fixture *fixture, gconstpointer data)
+test_sigpipe (HostileFixture *fixture, gconstpointer data)
 {
   struct sigaction before, action = { .sa_handler = on_signal };
 
   core_fixture_start (&fixture->under_test);
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
   sigaction (SIGPIPE, &action, &before);
   core_fixture_inspect (&fixture->under_test, write_to_nobody, NULL);
-  run_until_counted (fixture, "connections-closed", 1);
+  hostile_fixture_run_until_counted (fixture, "connections-closed", 1);
   sigaction (SIGPIPE, &before, NULL);
   g_assert_cmpuint (n_signals, ==, 0);
   log_keeper_assert ("Broken pipe");
@@ -374,20 +321,20 @@ has_paused (gpointer data)
 static gboolean
 is_renamed (gpointer data)
 {
-  Fixture *fixture = data;
+  HostileFixture *fixture = data;
   g_autoptr(AviPeerInfo) info = core_fixture_look (&fixture->under_test, fixture->keys[0]);
 
   return g_strcmp0 (info->agent, "still here") == 0;
 }
 
 static void
-dial_without_fds (Fixture *fixture)
+dial_without_fds (HostileFixture *fixture)
 {
   g_autoptr(AviCall) call = avi_call_new (NULL);
   g_autoptr(GError) error = NULL;
 
   avi_core_dial (fixture->under_test.core, "/ip4/127.0.0.1/tcp/1", call);
-  avi_call_wait (call);
+  avi_core_wait (fixture->under_test.core, call);
   g_assert_false (avi_call_get_result (call, NULL, NULL, &error));
   g_test_message ("%s", error->message);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
@@ -395,7 +342,7 @@ dial_without_fds (Fixture *fixture)
 }
 
 static void
-run_out_of_fds (Fixture *fixture)
+run_out_of_fds (HostileFixture *fixture)
 {
   AviIdentify renamed = { .agent_version = (char *) "still here" };
   struct rlimit limit = { 256, 256 };
@@ -403,7 +350,7 @@ run_out_of_fds (Fixture *fixture)
   guint n = 0;
 
   core_fixture_start (&fixture->under_test);
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
   while (n < G_N_ELEMENTS (fds) && (fds[n] = open ("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
     n++;
@@ -419,11 +366,11 @@ run_out_of_fds (Fixture *fixture)
 
   while (n > 0)
     close (fds[--n]);
-  puppets_run (fixture->puppets, is_connected, fixture);
+  puppets_run (fixture->puppets, hostile_fixture_is_connected, fixture);
 }
 
 static void
-test_no_fds (Fixture *fixture, gconstpointer data)
+test_no_fds (HostileFixture *fixture, gconstpointer data)
 {
   if (g_test_subprocess ())
     {
@@ -452,7 +399,7 @@ g_get_real_time (void)
 static gboolean
 has_heard (gpointer data)
 {
-  Fixture *fixture = data;
+  HostileFixture *fixture = data;
   AviEvent *event, *next;
   gboolean heard = FALSE;
 
@@ -472,14 +419,14 @@ has_heard (gpointer data)
 }
 
 static void
-test_clock (Fixture *fixture, gconstpointer data)
+test_clock (HostileFixture *fixture, gconstpointer data)
 {
   static const gint64 years[] = { 10, -10, 20, 0 };
   AviInbox *inbox = avi_core_subscribe (fixture->under_test.core, TOPIC, 100, 1024 * 1024, NULL);
   AviLinkStream *stream;
 
   core_fixture_start (&fixture->under_test);
-  connect_from (fixture, 0, "127.0.0.1");
+  hostile_fixture_connect (fixture, 0, "127.0.0.1");
   stream = puppet_subscribe (fixture->puppets[0], TOPIC);
   for (guint i = 0; i < G_N_ELEMENTS (years); i++)
     {
@@ -490,12 +437,12 @@ test_clock (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "connections-closed"), ==, 0);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "connections-opened"), ==, 1);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "dials"), ==, 0);
-  g_assert_true (is_connected (fixture));
+  g_assert_true (hostile_fixture_is_connected (fixture));
   avi_core_unsubscribe (fixture->under_test.core, inbox);
   avi_inbox_unref (inbox);
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+#define ADD(path, func) g_test_add (path, HostileFixture, NULL, set_up, func, tear_down)
 
 int
 main (int argc, char **argv)
