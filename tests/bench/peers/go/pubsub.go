@@ -103,6 +103,10 @@ func (h *hearer) hear(subscription *pubsub.Subscription) {
 		if err != nil {
 			return
 		}
+		// Of its own accord it hears itself.
+		if message.ReceivedFrom == h.host.ID() {
+			continue
+		}
 		switch message.Data[0] {
 		case kindLoad:
 			h.count(subscription.Topic())

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
+use libp2p::gossipsub::{self, AllowAllSubscriptionFilter, IdentTopic, MaxCountSubscriptionFilter, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 const MAX_MESSAGE: usize = 1 << 20;
 const MAX_QUEUED: usize = 16384; // messages; of its own accord it drops what comes while 5,000 wait
+const MAX_TOPICS: usize = 1024;
+const MAX_CONTROL: usize = 128 << 10; // bytes of an RPC beside its messages; of its own accord 16 KiB
 const WINDOW_MESSAGES: usize = 512;
 const WINDOW_BYTES: usize = 2 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,7 +77,17 @@ fn make_node(key: Keypair, place: Place, signing: Signing) -> Result<Node, Failu
             MessageAuthenticity::Anonymous
         }
     };
-    let config = builder.max_transmit_size(MAX_MESSAGE + 4096).connection_handler_queue_len(MAX_QUEUED).build()?;
+    let config = builder
+        .max_transmit_size(MAX_MESSAGE + 4096)
+        .max_control_message_size(MAX_CONTROL)
+        .connection_handler_queue_len(MAX_QUEUED)
+        .build()?;
+    // Of its own accord it takes a hundred topics of a peer.
+    let subscriptions = MaxCountSubscriptionFilter {
+        filter: AllowAllSubscriptionFilter {},
+        max_subscribed_topics: MAX_TOPICS,
+        max_subscriptions_per_request: MAX_TOPICS,
+    };
     let mdns = match place {
         Place::Loopback => None,
         Place::Lan => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), key.public().to_peer_id())?),
@@ -83,7 +95,7 @@ fn make_node(key: Keypair, place: Place, signing: Signing) -> Result<Node, Failu
     let behaviour = Behaviour {
         identify: identify::Behaviour::new(identify::Config::new("/avi-bench/1.0.0".into(), key.public())),
         ping: ping::Behaviour::new(ping::Config::new()),
-        gossipsub: gossipsub::Behaviour::new(authenticity, config)?,
+        gossipsub: gossipsub::Behaviour::new_with_subscription_filter(authenticity, config, subscriptions)?,
         streams: libp2p_stream::Behaviour::new(),
         mdns: mdns.into(),
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! What is measured of pub/sub alone: see ../../README.md for what it is asked and answers.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -50,6 +51,7 @@ fn payload(kind: u8, number: u64, size: usize) -> Vec<u8> {
 struct Counts {
     heard: u64,
     times: Vec<u64>,
+    subscribers: HashMap<String, usize>,
     awaited: Option<(String, usize)>,
     left: u64,
     turns: Interval,
@@ -57,7 +59,14 @@ struct Counts {
 
 impl Counts {
     fn new() -> Self {
-        Counts { heard: 0, times: Vec::new(), awaited: None, left: 0, turns: interval(Duration::from_secs(3600)) }
+        Counts {
+            heard: 0,
+            times: Vec::new(),
+            subscribers: HashMap::new(),
+            awaited: None,
+            left: 0,
+            turns: interval(Duration::from_secs(3600)),
+        }
     }
 
     fn report(&mut self) {
@@ -117,16 +126,10 @@ impl Counts {
         Ok(())
     }
 
-    fn check_awaited(&mut self, node: &Node) {
-        let Some((topic, count)) = &self.awaited else { return };
-        let subscribers = node
-            .behaviour()
-            .gossipsub
-            .all_peers()
-            .filter(|(_, topics)| topics.iter().any(|known| known.as_str() == topic))
-            .count();
-
-        if subscribers >= *count {
+    fn check_awaited(&mut self) {
+        if let Some((topic, count)) = &self.awaited
+            && self.subscribers.get(topic).is_some_and(|subscribers| subscribers >= count)
+        {
             println!("ready");
             self.awaited = None;
         }
@@ -140,8 +143,9 @@ async fn run(mut node: Node, mut lines: Lines<BufReader<Stdin>>) -> Result<(), F
     loop {
         tokio::select! {
             event = node.select_next_some() => {
-                if let SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(gossipsub::Event::Subscribed { .. })) = &event {
-                    counts.check_awaited(&node);
+                if let SwarmEvent::Behaviour(BehaviourEvent::Gossipsub(gossipsub::Event::Subscribed { topic, .. })) = &event {
+                    *counts.subscribers.entry(topic.to_string()).or_default() += 1;
+                    counts.check_awaited();
                 } else if let Some(message) = message_of(event) {
                     counts.hear(&mut node, message)?;
                 }
@@ -150,7 +154,7 @@ async fn run(mut node: Node, mut lines: Lines<BufReader<Stdin>>) -> Result<(), F
             line = lines.next_line() => match line? {
                 Some(line) => {
                     counts.obey(&mut node, &line)?;
-                    counts.check_awaited(&node);
+                    counts.check_awaited();
                 }
                 None => return Ok(()),
             },
