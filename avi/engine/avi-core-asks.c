@@ -31,9 +31,9 @@ avi_command_new (AviCommandType type,
   return self;
 }
 
-void
-avi_core_send_locked (AviCore    *self,
-                      AviCommand *command)
+gboolean
+avi_core_append_locked (AviCore    *self,
+                        AviCommand *command)
 {
   gboolean was_empty = self->first_command == NULL;
 
@@ -42,8 +42,24 @@ avi_core_send_locked (AviCore    *self,
   else
     self->last_command->next = command;
   self->last_command = command;
-  if (was_empty && self->engine != NULL)
+  return was_empty && self->engine != NULL;
+}
+
+void
+avi_core_send_locked (AviCore    *self,
+                      AviCommand *command)
+{
+  if (avi_core_append_locked (self, command))
     avi_engine_wake (self->engine);
+}
+
+void
+avi_core_wake (AviCore *self)
+{
+  avi_lock (&self->wake_lock);
+  if (self->to_wake != NULL)
+    avi_engine_wake (self->to_wake);
+  avi_unlock (&self->wake_lock);
 }
 
 AviCommand *
@@ -270,6 +286,7 @@ avi_core_publish (AviCore    *self,
                   GError    **error)
 {
   gsize size = g_bytes_get_size (data);
+  gboolean must_wake = FALSE;
   gint n = -1;
 
   if (!avi_gossipsub_check_topic (topic, error))
@@ -283,10 +300,12 @@ avi_core_publish (AviCore    *self,
       command->echo = echo;
       self->n_publishing++;
       self->publishing_bytes += size;
-      avi_core_send_locked (self, command);
+      must_wake = avi_core_append_locked (self, command);
       n = GPOINTER_TO_INT (g_hash_table_lookup (self->subscribers, topic));
     }
   avi_unlock (&self->lock);
+  if (must_wake)
+    avi_core_wake (self);
   return n;
 }
 
@@ -323,7 +342,8 @@ avi_core_deliver (AviCore    *self,
       event->next = first;
       first = event;
     }
+  avi_unlock (&self->lock);
+  /* Without the lock: it is what the program's thread takes first when it is woken. */
   if (first != NULL)
     avi_core_push (self, first);
-  avi_unlock (&self->lock);
 }

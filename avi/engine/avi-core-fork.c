@@ -14,7 +14,7 @@ static pthread_once_t cores_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t cores_mutex = PTHREAD_MUTEX_INITIALIZER;
 static GQueue cores = G_QUEUE_INIT; /* of AviCore, all there are, by their `all_link`; under cores_mutex */
 
-/* Locks are taken in the order in which they are elsewhere: a core's, that of its events, that of runners. */
+/* Locks are taken in the order in which they are elsewhere: a core's two, those of its events, that of runners. */
 static void
 avi_cores_hold (void)
 {
@@ -24,6 +24,7 @@ avi_cores_hold (void)
       AviCore *core = link->data;
 
       avi_lock (&core->lock);
+      avi_lock (&core->wake_lock);
       avi_event_queue_hold (core->events);
     }
   avi_runners_hold ();
@@ -38,6 +39,7 @@ avi_cores_release (void)
       AviCore *core = link->data;
 
       avi_event_queue_release (core->events);
+      avi_unlock (&core->wake_lock);
       avi_unlock (&core->lock);
     }
   pthread_mutex_unlock (&cores_mutex);
@@ -55,6 +57,7 @@ avi_cores_leave_behind (void)
       core->left_behind = core->left_behind || core->state != AVI_CORE_STOPPED;
       core->state = AVI_CORE_STOPPED;
       core->engine = NULL;
+      core->to_wake = NULL;
       core->context = NULL;
     }
   avi_cores_release ();

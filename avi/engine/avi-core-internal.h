@@ -42,6 +42,9 @@ struct _AviCore
   GHashTable *peers;       /* AviPeerId → AviPeerInfo */
   char      **addresses;
   char       *status;
+
+  AviLock    wake_lock; /* of what follows; held while the engine is woken, and taken after `lock` where both are */
+  AviEngine *to_wake;   /* `engine`, for those who do not have `lock` */
 };
 
 void        avi_settings_free                 (AviSettings *self);
@@ -58,6 +61,10 @@ void        avi_core_set_engine_locked        (AviCore *self, AviEngine *engine)
 
 /* With the lock held: takes @command. One wake-up serves any number before the engine looks. */
 void        avi_core_send_locked              (AviCore *self, AviCommand *command);
+/* The same, but where it returns TRUE the engine is still to be woken, without the lock: that is the first thing
+ * which the engine takes then, and it would have to wait for it. */
+gboolean    avi_core_append_locked            (AviCore *self, AviCommand *command);
+void        avi_core_wake                     (AviCore *self);
 AviCommand *avi_command_new                   (AviCommandType type, const char *text, AviCall *call);
 /* Likewise: a start that waits for a stop to end is not to be any more; those who wait for it are told. */
 void        avi_core_forget_next_start_locked (AviCore *self);

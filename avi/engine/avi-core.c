@@ -50,6 +50,7 @@ avi_core_new (void)
 
   avi_ref_count_init (&self->ref_count);
   avi_lock_init (&self->lock);
+  avi_lock_init (&self->wake_lock);
   self->events = avi_event_queue_new ();
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -88,6 +89,7 @@ avi_core_unref (AviCore *self)
   g_free (self->status);
   avi_event_queue_unref (self->events);
   avi_lock_clear (&self->lock);
+  avi_lock_clear (&self->wake_lock);
   g_free (self);
 }
 
@@ -158,11 +160,22 @@ avi_core_set_state_locked (AviCore     *self,
   avi_core_push (self, avi_event_new (AVI_EVENT_STATE));
 }
 
+/* When this returns nobody wakes the one before any more. */
+static void
+avi_core_replace_engine_locked (AviCore   *self,
+                                AviEngine *engine)
+{
+  self->engine = engine;
+  avi_lock (&self->wake_lock);
+  self->to_wake = engine;
+  avi_unlock (&self->wake_lock);
+}
+
 void
 avi_core_set_engine_locked (AviCore   *self,
                             AviEngine *engine)
 {
-  self->engine = engine;
+  avi_core_replace_engine_locked (self, engine);
   /* What came before it was there. */
   avi_engine_wake (engine);
 }
@@ -364,7 +377,7 @@ avi_core_stopped (AviCore *self,
 
   avi_core_lock (self);
   was_running = self->state == AVI_CORE_RUNNING || self->state == AVI_CORE_STOPPING;
-  self->engine = NULL;
+  avi_core_replace_engine_locked (self, NULL);
   self->context = NULL;
   avi_core_refuse_commands_locked (self);
   g_hash_table_remove_all (self->subscribers);

@@ -7,11 +7,13 @@
  *   stream SECONDS      frames of 64 KiB sealed and written to another process over TCP, which reads them
  *   tcp-echo SECONDS    64 bytes to another process over TCP and back; the median
  *   echo SECONDS        the same, signed and checked each way
+ *   relay SECONDS       a line of three processes over TCP: 64 bytes signed by the first, checked by the two others
  */
 #include <arpa/inet.h>
 #include <glib.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <sys/socket.h>
@@ -21,7 +23,9 @@
 
 #define PATIENCE 60    /* seconds */
 #define FRAME    65519 /* of plaintext in a frame of Noise */
-#define BYTES    64    /* of an echo */
+#define BYTES    64    /* of an echo, or of a message that is relayed */
+#define BATCH    64    /* messages that a relay passes on together */
+#define WINDOW   64    /* batches that may be under way */
 
 static void
 result (const char *name, double value)
@@ -310,6 +314,100 @@ measure_tcp_echo (gint64 budget)
   measure_echo (budget, NULL, "echo");
 }
 
+/* --- relay --- */
+
+static void
+sign_batch (const Keys *keys, Signed batch[BATCH])
+{
+  for (guint i = 0; i < BATCH; i++)
+    crypto_sign_detached (batch[i].signature, NULL, batch[i].text, BYTES, keys->identity);
+}
+
+static gboolean
+hear_batch (int fd, const Keys *keys, Signed batch[BATCH])
+{
+  gsize size = BATCH * sizeof *batch;
+
+  if (recv (fd, batch, size, MSG_WAITALL) != (ssize_t) size)
+    return FALSE;
+  for (guint i = 0; i < BATCH; i++)
+    ensure (crypto_sign_verify_detached (batch[i].signature, batch[i].text, BYTES, keys->public_key) == 0,
+            "A signature");
+  return TRUE;
+}
+
+static gboolean
+say_batch (int fd, const Signed batch[BATCH])
+{
+  gsize size = BATCH * sizeof *batch;
+
+  return send (fd, batch, size, MSG_NOSIGNAL) == (ssize_t) size;
+}
+
+/* Says a byte for each batch. */
+static void
+take_batches (int fd, gpointer keys)
+{
+  Signed batch[BATCH];
+
+  while (hear_batch (fd, keys, batch) && send (fd, "", 1, MSG_NOSIGNAL) == 1)
+    continue;
+}
+
+/* Batches one way, those bytes the other. */
+static void
+pass_batches (int fd, gpointer keys)
+{
+  Signed batch[BATCH];
+  guint8 acks[WINDOW];
+  pid_t child;
+  struct pollfd ends[] = { { fd, POLLIN, 0 }, { connect_to (take_batches, keys, &child), POLLIN, 0 } };
+
+  while (poll (ends, G_N_ELEMENTS (ends), -1) > 0)
+    {
+      ssize_t n = ends[1].revents != 0 ? recv (ends[1].fd, acks, sizeof acks, 0) : 0;
+
+      if (n > 0 && send (fd, acks, n, MSG_NOSIGNAL) != n)
+        break;
+      if (ends[0].revents != 0 && !(hear_batch (fd, keys, batch) && say_batch (ends[1].fd, batch)))
+        break;
+    }
+  close (ends[1].fd);
+  waitpid (child, NULL, 0);
+}
+
+static void
+measure_relay (gint64 budget)
+{
+  Signed batch[BATCH] = { 0 };
+  guint8 acks[WINDOW];
+  gint64 started, took = 0;
+  guint64 n_acked = 0;
+  pid_t child;
+  Keys keys;
+  int fd;
+
+  make_keys (&keys);
+  fd = connect_to (pass_batches, &keys, &child);
+  started = now_ns ();
+  for (guint64 n_sent = 0; took < budget; took = now_ns () - started)
+    {
+      ssize_t n;
+
+      for (; n_sent < n_acked + WINDOW; n_sent++)
+        {
+          sign_batch (&keys, batch);
+          ensure (say_batch (fd, batch), "Sending");
+        }
+      n = recv (fd, acks, sizeof acks, 0);
+      ensure (n > 0, "The relay");
+      n_acked += n;
+    }
+  close (fd);
+  waitpid (child, NULL, 0);
+  result ("relay", n_acked * BATCH * 1e9 / took);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -323,6 +421,7 @@ main (int argc, char **argv)
     { "stream", measure_stream },
     { "tcp-echo", measure_tcp_echo },
     { "echo", measure_signed_echo },
+    { "relay", measure_relay },
   };
   gint64 budget = argc == 3 ? (gint64) (g_ascii_strtod (argv[2], NULL) * 1e9) : 0;
 
@@ -333,6 +432,6 @@ main (int argc, char **argv)
         verbs[i].measure (budget);
         return 0;
       }
-  g_printerr ("bench-bare handshake|seal|stream|tcp-echo|echo SECONDS\n");
+  g_printerr ("bench-bare handshake|seal|stream|tcp-echo|echo|relay SECONDS\n");
   return 1;
 }

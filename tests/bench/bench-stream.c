@@ -456,9 +456,25 @@ echo_if_asked (Node *self, const char *address)
   hold ();
 }
 
+/* What it does with what it hears there is no matter. */
+static void
+node_subscribe (Node *self, guint n_topics)
+{
+  for (guint i = 0; i < n_topics; i++)
+    {
+      g_autofree char *topic = g_strdup_printf ("topic-%u", i);
+      g_autoptr(GError) error = NULL;
+      AviInbox *inbox = avi_core_subscribe (self->core, topic, 1, G_MAXUINT, &error);
+
+      if (inbox == NULL)
+        fail (error->message);
+      avi_inbox_unref (inbox);
+    }
+}
+
 /* Each connection is of a node of its own: one that has many with the same peer would not be believed. */
 static void
-measure_crowd (const char *address, double count)
+measure_crowd (const char *address, double count, guint n_topics)
 {
   guint n = (guint) count;
   g_autofree Node *nodes = g_new0 (Node, n);
@@ -466,7 +482,10 @@ measure_crowd (const char *address, double count)
   gint64 began;
 
   for (guint i = 0; i < n; i++)
-    node_start (&nodes[i], FALSE);
+    {
+      node_start (&nodes[i], FALSE);
+      node_subscribe (&nodes[i], n_topics);
+    }
   began = now_ns ();
   for (guint i = 0; i < n + AT_A_TIME; i++)
     {
@@ -494,14 +513,19 @@ main (int argc, char **argv)
     void      (*measure) (const char *address, double amount);
   } verbs[] = {
     { "up", measure_up },     { "down", measure_down }, { "echo", measure_echo },
-    { "open", measure_open }, { "dial", measure_dial }, { "crowd", measure_crowd },
+    { "open", measure_open }, { "dial", measure_dial },
   };
-  double amount = argc == 4 ? g_ascii_strtod (argv[3], NULL) : 0;
+  double amount = argc >= 4 ? g_ascii_strtod (argv[3], NULL) : 0;
 
   alarm (PATIENCE);
   if (argc == 2 && g_str_equal (argv[1], "listen"))
     {
       listen_and_answer ();
+      return 0;
+    }
+  if (amount > 0 && g_str_equal (argv[1], "crowd"))
+    {
+      measure_crowd (argv[2], amount, argc == 5 ? (guint) g_ascii_strtoull (argv[4], NULL, 10) : 0);
       return 0;
     }
   for (guint i = 0; amount > 0 && i < G_N_ELEMENTS (verbs); i++)

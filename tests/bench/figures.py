@@ -26,10 +26,18 @@ class Scale:
     settle: float = 2.0             # seconds until a node counts as idle
     idle: float = 5.0               # seconds for which an idle node is watched
     idle_connected: float = 15.0    # a whole interval of ping, else the window decides
+    probes: int = 4000              # of latency, of which the first quarter warms up
+    mesh: int = 10                  # nodes
+    mesh_messages: int = 500        # that each of them publishes, 100 a second
+    topics: int = 1000
+    topic_peers: int = 100
 
 
 SMOKE = Scale(runs=1, seconds=0.05, stream_bytes=1 << 20, dials=3, connections=3, thousand=3, idle_connections=3,
-              settle=0.1, idle=0.1, idle_connected=0.1)
+              settle=0.1, idle=0.1, idle_connected=0.1, probes=20, mesh=3, mesh_messages=3, topics=3, topic_peers=3)
+
+MESH_RATE = 100     # messages a second of each node
+MESH_PATIENCE = 5.0     # seconds from the last message published until what has not come is lost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +64,10 @@ class Bench:
         self.scale = scale
 
     @contextlib.contextmanager
-    def crowd(self, listener, n):
-        """Holds that many connections to the listener, each of a node of ours; one process has them all."""
-        with contenders.running([self.programs / 'bench-stream', 'crowd', listener.address, n]) as process:
+    def crowd(self, listener, n, topics=0):
+        """Holds that many connections to the listener, each of a node of ours, which subscribes to as many topics; one
+        process has them all."""
+        with contenders.running([self.programs / 'bench-stream', 'crowd', listener.address, n, topics]) as process:
             process.read_result('crowd')
             yield process
 
@@ -66,7 +75,7 @@ class Bench:
         """The values, or what was in the way."""
         try:
             return measurement.measure(self, contender)
-        except (contenders.Failed, contenders.Unavailable) as problem:
+        except (contenders.Failed, contenders.Lost, contenders.Unavailable) as problem:
             return problem
 
     def run(self, measurement, told):
@@ -152,6 +161,92 @@ def large_messages(bench, contender):
     with contender.listening() as listener:
         rate = contender.run('messages', listener.address, 65536, bench.scale.seconds)['messages']
         return {'messages-64k': rate * 65536 * 8 / 1e9}
+
+
+# ---- Pub/sub
+
+def rate(results):
+    """What the subscriber heard a second."""
+    if results['lost']:
+        raise contenders.Lost(f'{results["lost"]:.0f} messages did not arrive')
+    return results['load']
+
+
+def load(name, size, *options):
+    def measure(bench, contender):
+        with contender.pubsub.serving('subscribe', *options) as subscriber:
+            results = contender.pubsub.run('load', subscriber.address, size, bench.scale.seconds, *options)
+        return {name: rate(results)}
+    return measure
+
+
+def signed_python(bench, contender):
+    with contenders.python_subscriber(bench.programs.parent.parent / 'avi') as subscriber:
+        return {'signed-python': rate(contender.pubsub.run('load', subscriber.address, 64, bench.scale.seconds))}
+
+
+def latency(bench, contender):
+    n = bench.scale.probes
+    with contender.pubsub.serving('subscribe') as subscriber:
+        contender.pubsub.run('pace', subscriber.address, n)
+        subscriber.tell('report')
+        lost = n - n // 4 - subscriber.read_result('probes')
+        if lost:
+            raise contenders.Lost(f'{lost:.0f} messages did not arrive')
+        return {name: subscriber.read_result(name) for name in ('latency', 'latency-p99')}
+
+
+def relay(bench, contender):
+    if contender.name == 'bare':
+        return contender.run('relay', bench.scale.seconds)
+    node = contender.pubsub
+    with node.serving('subscribe') as subscriber, node.serving('relay', subscriber.address) as between:
+        return {'relay': rate(node.run('load', between.address, 64, bench.scale.seconds))}
+
+
+def ask_all(nodes, words, answer):
+    for node in nodes:
+        node.tell(*words)
+    for node in nodes:
+        if node.read() != [answer]:
+            raise contenders.Failed(f'a node did not answer {words[0]}')
+
+
+def count_heard(nodes, due):
+    """What all have heard, as soon as that is all, or when no more is to come."""
+    end = time.monotonic() + MESH_PATIENCE
+    while True:
+        for node in nodes:
+            node.tell('report')
+        heard = sum(node.read_result('heard') for node in nodes)
+        if heard >= due or time.monotonic() > end:
+            return heard
+        time.sleep(0.1)
+
+
+def mesh(bench, contender):
+    n = bench.scale.mesh
+    with contextlib.ExitStack() as stack:
+        nodes = [stack.enter_context(contender.pubsub.serving('mesh')) for _ in range(n)]
+        for i, node in enumerate(nodes):
+            for other in nodes[:i]:
+                node.tell('connect', other.address)
+        ask_all(nodes, ['await', 'mesh', n - 1], 'ready')
+        time.sleep(bench.scale.settle)
+        time_before = sum(activity(node.pid)[1] for node in nodes)
+        ask_all(nodes, ['publish', MESH_RATE, bench.scale.mesh_messages], 'published')
+        due = n * (n - 1) * bench.scale.mesh_messages
+        heard = count_heard(nodes, due)
+        time_taken = sum(activity(node.pid)[1] for node in nodes) - time_before
+    return {'mesh-10': heard / due * 100, 'mesh-10-cpu': time_taken / 1000 / max(heard, 1)}
+
+
+def topic_memory(bench, contender):
+    scale = bench.scale
+    with contender.pubsub.serving('topics', scale.topics) as node, bench.crowd(node, scale.topic_peers, scale.topics):
+        ask_all([node], ['await', f'topic-{scale.topics - 1}', scale.topic_peers], 'ready')
+        time.sleep(2 * scale.settle)
+        return {'topic-memory': status(node.pid, 'RssAnon') / 1024}
 
 
 # ---- One node
@@ -261,6 +356,14 @@ MEASUREMENTS = (
     Measurement(messages, ALL, (Figure('messages', '/s', 'higher'), Figure('messages-cpu', 'µs', 'lower'))),
     Measurement(large_messages, ALL, (Figure('messages-64k', 'Gbit/s', 'higher'),)),
     Measurement(publish_latency, (*ALL, 'bare'), (Figure('publish-latency', 'µs', 'lower'),)),
+    Measurement(load('signed-64', 64), ALL, (Figure('signed-64', '/s', 'higher'),)),
+    Measurement(load('signed-1024', 1024), ALL, (Figure('signed-1024', '/s', 'higher'),)),
+    Measurement(latency, (*ALL, 'mosquitto', 'zenoh'), (Figure('latency', 'µs', 'lower'),
+                                                        Figure('latency-p99', 'µs', 'lower'))),
+    Measurement(signed_python, ('avi',), (Figure('signed-python', '/s', 'higher'),)),
+    Measurement(relay, (*ALL, 'bare'), (Figure('relay', '/s', 'higher'),)),
+    Measurement(mesh, ALL, (Figure('mesh-10', '%', 'higher'), Figure('mesh-10-cpu', 'µs', 'lower'))),
+    Measurement(topic_memory, ALL, (Figure('topic-memory', 'MiB', 'lower'),)),
     Measurement(start, ALL, (Figure('start', 'ms', 'lower'),)),
     Measurement(discover_local, ('avi',), (Figure('discover-local', 'ms', 'lower'),)),
     Measurement(discover_lan, ('avi', 'rust'), (Figure('discover-lan', 'ms', 'lower'),)),

@@ -4,14 +4,15 @@
 import statistics
 from xml.sax.saxutils import escape
 
-COLOURS = {'avi': '#1a5fb4', 'rust': '#c64600', 'go': '#26a269', 'bare': '#77767b'}
+COLOURS = {'avi': '#1a5fb4', 'rust': '#c64600', 'go': '#26a269', 'mosquitto': '#613583', 'zenoh': '#986a44',
+           'bare': '#77767b'}
 NOTE = ('A large dot is the median, small dots are runs, the bar spans them. '
         'Each figure has a scale of its own, which begins at 0.')
 
 COLUMNS = 2
 MARGIN, GAP = 24, 32            # around all, between columns
 PANEL = 464                     # width of a figure
-LABEL, VALUE = 44, 180          # of that, left and right of the scale
+LABEL, VALUE = 68, 180          # of that, left and right of the scale
 HEAD, TITLE, ROW, SPACE = 76, 26, 20, 18
 WIDTH = 2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP
 STYLE = '''text { font: 12px system-ui, sans-serif; fill: #3d3846 }

@@ -56,7 +56,7 @@ type node struct {
 	topics map[string]*pubsub.Topic
 }
 
-func newNode(ctx context.Context, key crypto.PrivKey) (*node, error) {
+func newNode(ctx context.Context, key crypto.PrivKey, options ...pubsub.Option) (*node, error) {
 	h, err := libp2p.New(
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs,
@@ -72,11 +72,11 @@ func newNode(ctx context.Context, key crypto.PrivKey) (*node, error) {
 		return nil, err
 	}
 	n := &node{ctx: ctx, host: h, topics: map[string]*pubsub.Topic{}}
-	n.pubsub, err = pubsub.NewGossipSub(ctx, h,
-		pubsub.WithMaxMessageSize(maxMessage+4096),
+	n.pubsub, err = pubsub.NewGossipSub(ctx, h, append([]pubsub.Option{
+		pubsub.WithMaxMessageSize(maxMessage + 4096),
 		pubsub.WithPeerOutboundQueueSize(maxQueued),
 		pubsub.WithValidateQueueSize(maxQueued),
-	)
+	}, options...)...)
 	return n, err
 }
 
@@ -302,6 +302,9 @@ func dial(ctx context.Context, address string, count int) error {
 }
 
 func obey(words []string) error {
+	if known, err := obeyPubsub(words); known {
+		return err
+	}
 	numbers := make([]float64, 2)
 	if len(words) > 2 {
 		for i, word := range words[2:min(len(words), 4)] {

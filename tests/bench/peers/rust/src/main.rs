@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //! A rust-libp2p node to be measured: see ../../README.md for what it is asked and answers.
 
+mod pubsub;
 mod streams;
 
 use std::error::Error;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity};
+use libp2p::gossipsub::{self, AllowAllSubscriptionFilter, IdentTopic, MaxCountSubscriptionFilter, MessageAuthenticity};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
@@ -18,6 +20,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 const MAX_MESSAGE: usize = 1 << 20;
+const MAX_QUEUED: usize = 16384; // messages; of its own accord it drops what comes while 5,000 wait
+const MAX_TOPICS: usize = 1024;
+const MAX_CONTROL: usize = 128 << 10; // bytes of an RPC beside its messages; of its own accord 16 KiB
 const WINDOW_MESSAGES: usize = 512;
 const WINDOW_BYTES: usize = 2 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,13 +47,47 @@ enum Place {
     Lan,
 }
 
+/// Whether messages name and prove their author, on all topics.
+#[derive(Clone, Copy, PartialEq)]
+enum Signing {
+    Strict,
+    None,
+}
+
 /// How many messages of that size may be under way.
 fn window(size: usize) -> usize {
     WINDOW_MESSAGES.min(WINDOW_BYTES / size.max(1)).max(1)
 }
 
-fn make_node(key: Keypair, place: Place) -> Result<Node, Failure> {
-    let config = gossipsub::ConfigBuilder::default().max_transmit_size(MAX_MESSAGE + 4096).build()?;
+/// What a message is called that has no author: by what it says.
+fn content_id(message: &gossipsub::Message) -> gossipsub::MessageId {
+    let mut hasher = DefaultHasher::new();
+
+    message.topic.as_str().hash(&mut hasher);
+    message.data.hash(&mut hasher);
+    hasher.finish().to_be_bytes().to_vec().into()
+}
+
+fn make_node(key: Keypair, place: Place, signing: Signing) -> Result<Node, Failure> {
+    let mut builder = gossipsub::ConfigBuilder::default();
+    let authenticity = match signing {
+        Signing::Strict => MessageAuthenticity::Signed(key.clone()),
+        Signing::None => {
+            builder.validation_mode(gossipsub::ValidationMode::Anonymous).message_id_fn(content_id);
+            MessageAuthenticity::Anonymous
+        }
+    };
+    let config = builder
+        .max_transmit_size(MAX_MESSAGE + 4096)
+        .max_control_message_size(MAX_CONTROL)
+        .connection_handler_queue_len(MAX_QUEUED)
+        .build()?;
+    // Of its own accord it takes a hundred topics of a peer.
+    let subscriptions = MaxCountSubscriptionFilter {
+        filter: AllowAllSubscriptionFilter {},
+        max_subscribed_topics: MAX_TOPICS,
+        max_subscriptions_per_request: MAX_TOPICS,
+    };
     let mdns = match place {
         Place::Loopback => None,
         Place::Lan => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), key.public().to_peer_id())?),
@@ -56,7 +95,7 @@ fn make_node(key: Keypair, place: Place) -> Result<Node, Failure> {
     let behaviour = Behaviour {
         identify: identify::Behaviour::new(identify::Config::new("/avi-bench/1.0.0".into(), key.public())),
         ping: ping::Behaviour::new(ping::Config::new()),
-        gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config)?,
+        gossipsub: gossipsub::Behaviour::new_with_subscription_filter(authenticity, config, subscriptions)?,
         streams: libp2p_stream::Behaviour::new(),
         mdns: mdns.into(),
     };
@@ -103,7 +142,7 @@ async fn listen(place: Place) -> Result<(), Failure> {
     };
     let key = Keypair::generate_ed25519();
     let called = Instant::now();
-    let mut node = make_node(key, place)?;
+    let mut node = make_node(key, place, Signing::Strict)?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut received = 0;
 
@@ -144,7 +183,7 @@ fn answer(node: &mut Node, message: gossipsub::Message, received: &mut usize) ->
 
 /// Connects, and returns when each is known to hear the other.
 async fn meet(address: &Multiaddr) -> Result<Node, Failure> {
-    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback)?;
+    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback, Signing::Strict)?;
 
     subscribe(&mut node, "answer")?;
     subscribe(&mut node, "ack")?;
@@ -203,7 +242,7 @@ fn peer_of(address: &Multiaddr) -> Result<PeerId, Failure> {
 }
 
 async fn dial(address: &Multiaddr, count: u32) -> Result<(), Failure> {
-    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback)?;
+    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback, Signing::Strict)?;
     let (mut connected, mut identified) = (Duration::ZERO, Duration::ZERO);
     let peer = peer_of(address)?;
 
@@ -243,7 +282,7 @@ async fn dial_once(
 async fn discover() -> Result<(), Failure> {
     let key = Keypair::generate_ed25519();
     let called = Instant::now();
-    let mut node = make_node(key, Place::Lan)?;
+    let mut node = make_node(key, Place::Lan, Signing::Strict)?;
 
     node.listen_on("/ip4/0.0.0.0/tcp/0".parse()?)?;
     timeout(PATIENCE, discovered(&mut node)).await?;
@@ -277,6 +316,18 @@ async fn main() -> Result<(), Failure> {
 
     match words[..] {
         ["listen"] => listen(Place::Loopback).await,
+        ["subscribe"] => pubsub::listen_to_load(Signing::Strict).await,
+        ["subscribe", "unsigned"] => pubsub::listen_to_load(Signing::None).await,
+        ["relay", address] => pubsub::relay(&address.parse()?).await,
+        ["mesh"] => pubsub::mesh().await,
+        ["topics", count] => pubsub::topics(count.parse()?).await,
+        ["load", address, size, seconds] => {
+            pubsub::load(&address.parse()?, size.parse()?, seconds_of(seconds)?, Signing::Strict).await
+        }
+        ["load", address, size, seconds, "unsigned"] => {
+            pubsub::load(&address.parse()?, size.parse()?, seconds_of(seconds)?, Signing::None).await
+        }
+        ["pace", address, count] => pubsub::pace(&address.parse()?, count.parse()?).await,
         ["listen", "lan"] => listen(Place::Lan).await,
         ["discover", "lan"] => discover().await,
         ["up", address, bytes] => streams::up(&address.parse()?, bytes.parse()?).await,

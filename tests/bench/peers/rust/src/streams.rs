@@ -11,7 +11,7 @@ use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use libp2p_stream::{Control, IncomingStreams};
 use tokio::time::timeout;
 
-use crate::{Failure, Node, PATIENCE, Place, make_node, peer_of};
+use crate::{Failure, Node, PATIENCE, Place, Signing, make_node, peer_of};
 
 const PERF: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
 const ECHO: StreamProtocol = StreamProtocol::new("/avi-bench/echo/1.0.0");
@@ -96,7 +96,7 @@ async fn connected(node: &mut Node) -> Result<(), DialError> {
 
 /// Connects; what else the node has to do it does in a task of its own.
 async fn connect(address: &Multiaddr) -> Result<(Control, PeerId), Failure> {
-    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback)?;
+    let mut node = make_node(Keypair::generate_ed25519(), Place::Loopback, Signing::Strict)?;
     let control = node.behaviour().streams.new_control();
 
     node.dial(address.clone())?;
