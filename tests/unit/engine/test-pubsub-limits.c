@@ -10,6 +10,12 @@
 #include "protocols/gossipsub/avi-signing.h"
 #include "pubsub-fixture.h"
 
+static gboolean
+is_answered (gpointer call)
+{
+  return avi_call_is_done (call);
+}
+
 static gint
 publish_size (PubsubFixture *self, gsize size, GError **error)
 {
@@ -18,7 +24,7 @@ publish_size (PubsubFixture *self, gsize size, GError **error)
   gint64 n = -1;
 
   g_assert_cmpint (avi_core_publish (self->under_test.core, TOPIC, bytes, FALSE, call, NULL), ==, 1);
-  avi_call_wait (call);
+  puppets_run (self->puppets, is_answered, call);
   return avi_call_get_result (call, &n, NULL, error) ? (gint) n : -1;
 }
 
