@@ -260,6 +260,8 @@ void
 avi_pubsub_stop (AviPubsub *self)
 {
   avi_pubsub_end_publishing (self);
+  /* So that the streams show that there is something to wait for. */
+  avi_pubsub_send (self);
   for (guint i = 0; i < self->waiters->len; i++)
     avi_core_answer (self->engine->core, ((Waiter *) g_ptr_array_index (self->waiters, i))->call, 0, NULL,
                      g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
