@@ -305,29 +305,18 @@ avi_device_get_topic_statistics (AviDevice  *self,
  * avi_device_dup_topics: (get-property topics)
  * @self: a device
  *
- * Gets what the device has counted of each topic so far.
+ * Gets the topics of which the device has counted something: [method@Avi.Device.get_topic_statistics] has it.
  *
- * Returns: (transfer container) (element-type utf8 Avi.TopicStatistics): by topic
+ * Returns: (transfer full): the topics, the one that was last used last
  *
  * Since: 1.0
  */
-GHashTable *
+char **
 avi_device_dup_topics (AviDevice *self)
 {
-  g_auto(GStrv) topics = NULL;
-  GHashTable *table;
-
   g_return_val_if_fail (AVI_IS_DEVICE (self), NULL);
 
-  topics = avi_core_dup_counted_topics (self->core);
-  table = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) avi_topic_statistics_unref);
-  for (guint i = 0; topics[i] != NULL; i++)
-    {
-      AviTopicStatistics *statistics = avi_topic_statistics_new (self->core, topics[i]);
-
-      g_hash_table_insert (table, (char *) avi_topic_statistics_get_topic (statistics), statistics);
-    }
-  return table;
+  return avi_core_dup_counted_topics (self->core);
 }
 
 /**

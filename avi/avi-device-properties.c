@@ -400,16 +400,16 @@ avi_device_install_readables (void)
     g_param_spec_object ("peers", NULL, NULL, G_TYPE_LIST_MODEL, flags);
 
   /**
-   * AviDevice:topics: (type GLib.HashTable(utf8,Avi.TopicStatistics)) (getter dup_topics)
+   * AviDevice:topics: (getter dup_topics)
    *
-   * What was counted of each topic: its name, and [struct@Avi.TopicStatistics], as of when the property is read. Of
-   * the 2,048 topics that were last published to, or that something came of. It is not notified: it changes with
-   * every message.
+   * The topics of which the device has counted something, the one last used last: the 2,048 that were last published
+   * to, or that something came of. [method@Avi.Device.get_topic_statistics] has what was counted. It is not
+   * notified: it may change with every message.
    *
    * Since: 1.0
    */
   avi_device_properties[AVI_DEVICE_PROP_TOPICS] =
-    g_param_spec_boxed ("topics", NULL, NULL, G_TYPE_HASH_TABLE, flags);
+    g_param_spec_boxed ("topics", NULL, NULL, G_TYPE_STRV, flags);
 }
 
 void

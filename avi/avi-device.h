@@ -236,7 +236,7 @@ AVI_AVAILABLE_IN_1_0
 AviTopicStatistics *avi_device_get_topic_statistics (AviDevice         *self,
                                                      const char        *topic);
 AVI_AVAILABLE_IN_1_0
-GHashTable      *avi_device_dup_topics           (AviDevice            *self);
+char           **avi_device_dup_topics           (AviDevice            *self);
 AVI_AVAILABLE_IN_1_0
 GVariant        *avi_device_get_statistics       (AviDevice            *self);
 

@@ -10,8 +10,8 @@
  *
  * What a device has counted of one topic, at one moment.
  *
- * [method@Avi.Device.get_topic_statistics] gives that of one topic, [property@Avi.Device:topics] those of all. They
- * count from when the device was made, over `stop` and `start`. Who publishes sees here what became of the messages;
+ * [method@Avi.Device.get_topic_statistics] gives it; [property@Avi.Device:topics] has all of which there is any. It
+ * counts from when the device was made, over `stop` and `start`. Who publishes sees here what became of the messages;
  * for one message [method@Avi.Device.publish_finish] tells.
  *
  * Since: 1.0

@@ -96,22 +96,30 @@ avi_core_end_publication_locked (AviCore        *self,
 
 /* --- limits --- */
 
-/* Who used it up, as far as that can be told. */
-static void
-avi_core_refuse_full_locked (AviCore *self,
-                             GError **error)
+/* Who used it up, as far as that can be told: (transfer full) */
+static char *
+avi_core_blame_locked (AviCore *self)
 {
   AviTopicEntry *fullest = avi_topic_table_get_fullest (&self->table);
   g_autofree char *peer = self->is_blocked ? avi_peer_id_to_string (&self->blocker) : NULL;
 
+  if (fullest == NULL)
+    return g_strdup ("");
+  return g_strdup_printf (". Most are on “%s”: %u of %" G_GSIZE_FORMAT " bytes%s%s%s", fullest->topic,
+                          fullest->queued.n, fullest->queued.bytes, peer != NULL ? ". Peer " : "",
+                          peer != NULL ? peer : "", peer != NULL ? " has no room for more" : "");
+}
+
+static void
+avi_core_refuse_full_locked (AviCore *self,
+                             GError **error)
+{
+  g_autofree char *blame = avi_core_blame_locked (self);
+
   g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
                "This program publishes faster than the mesh takes: %u messages of %" G_GSIZE_FORMAT
-               " bytes in all wait to be sent; at most %d messages of %d bytes may. Most are on “%s”: %u of %" G_GSIZE_FORMAT
-               " bytes%s%s%s",
-               self->queued.n, self->queued.bytes, AVI_CORE_MAX_QUEUED_MESSAGES, AVI_CORE_MAX_QUEUED_BYTES,
-               fullest != NULL ? fullest->topic : "", fullest != NULL ? fullest->queued.n : 0,
-               fullest != NULL ? fullest->queued.bytes : 0, peer != NULL ? ". Peer " : "", peer != NULL ? peer : "",
-               peer != NULL ? " has no room for more" : "");
+               " bytes in all wait to be sent; at most %d messages of %d bytes may%s",
+               self->queued.n, self->queued.bytes, AVI_CORE_MAX_QUEUED_MESSAGES, AVI_CORE_MAX_QUEUED_BYTES, blame);
 }
 
 static gboolean

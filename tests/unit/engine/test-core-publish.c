@@ -229,6 +229,7 @@ static void
 test_counts (CoreFixture *fixture, gconstpointer data)
 {
   AviTopicCounts some = { .n = { [AVI_TOPIC_DUPLICATES] = 2, [AVI_TOPIC_DROPPED_INVALID] = 3 } };
+  static const char *const expected[] = { "b", "a", NULL };
   g_auto(GStrv) topics = NULL;
 
   avi_core_count_topic (fixture->core, "a", &some);
@@ -238,7 +239,7 @@ test_counts (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count (fixture, "a", AVI_TOPIC_DROPPED_INVALID), ==, 6);
   g_assert_cmpuint (count (fixture, "b", AVI_TOPIC_DUPLICATES), ==, 2);
   topics = avi_core_dup_counted_topics (fixture->core);
-  g_assert_true (g_strv_equal ((const char *const *) topics, (const char *const[]) { "b", "a", NULL }));
+  g_assert_true (g_strv_equal ((const char *const *) topics, expected));
 }
 
 /* An inbox's are counted with the topic's, also when it is gone. */

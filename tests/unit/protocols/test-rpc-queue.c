@@ -240,7 +240,7 @@ test_large_message (Fixture *f, gconstpointer data)
 /* How many there are of what the queue is made to hold, by whether it takes one more. */
 #define fill(n, pushed)                                                                                                \
  for (n = 0; (pushed); n++)                                                                                            \
-  g_assert_cmpuint (f->queue.bytes, <=, f->queue.max_bytes)
+ g_assert_cmpuint (f->queue.bytes, <=, f->queue.max_bytes)
 
 static guint
 take_n_dropped (Fixture *f)
