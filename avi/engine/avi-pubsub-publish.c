@@ -11,6 +11,8 @@
 
 /* Bytes of messages that go out together, in one RPC where they fit. */
 #define BATCH (64 * 1024)
+/* Messages between two looks at the sockets: signing so many takes a millisecond or two. */
+#define MAX_IN_A_ROW 128
 
 /* --- what is held --- */
 
@@ -224,14 +226,18 @@ void
 avi_pubsub_go_on (AviPubsub *self)
 {
   AviPublication *publication;
+  guint n = 0;
 
-  while (self->full_until == G_MININT64 && (publication = avi_pubsub_pop_ready (self)) != NULL)
+  while (self->full_until == G_MININT64 && n < MAX_IN_A_ROW && (publication = avi_pubsub_pop_ready (self)) != NULL)
     {
       avi_pubsub_submit_or_hold (self, publication);
+      n++;
       if (self->n_unsent >= BATCH)
         avi_pubsub_send (self);
     }
   avi_core_end_publications (self->engine->core, &self->ended);
+  if (n == MAX_IN_A_ROW) /* more may wait, of which the core has said so already */
+    avi_loop_wake (self->engine->loop);
 }
 
 void
