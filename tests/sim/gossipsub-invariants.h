@@ -109,6 +109,8 @@ gossipsub_check (AviGossipsub *router)
       n_members -= g_hash_table_size (((AviGossipsubPeer *) value)->members);
     }
   g_assert_cmpuint (n_members, ==, 0);
+  g_assert_cmpuint (router->tallies->len, <=, AVI_GOSSIPSUB_MAX_COUNTED);
+  g_assert_cmpuint (router->dropped.messages->len + router->dropped.n_gossip, ==, 0);
   g_assert_cmpuint (router->sending.length, <=, g_hash_table_size (router->peers));
 
   g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);
