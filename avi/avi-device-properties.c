@@ -57,6 +57,9 @@ avi_device_get_property (GObject    *object,
     case AVI_DEVICE_PROP_PEERS:
       g_value_set_object (value, self->peers);
       break;
+    case AVI_DEVICE_PROP_TOPICS:
+      g_value_take_boxed (value, avi_device_dup_topics (self));
+      break;
     default:
       if (id >= AVI_DEVICE_FIRST_LIMIT && id < AVI_DEVICE_FIRST_LIMIT + AVI_DEVICE_N_LIMITS)
         g_value_set_uint (value, avi_device_get_number (self, &self->limits[id - AVI_DEVICE_FIRST_LIMIT]));
@@ -308,6 +311,41 @@ avi_device_install_limits (void)
 }
 
 static void
+avi_device_install_holding (void)
+{
+  /**
+   * AviDevice:hold-timeout:
+   *
+   * How long a message that was published with %AVI_PUBLISH_HOLD waits for somebody to subscribe, in
+   * seconds, by default 60. Fixed while the device runs.
+   *
+   * Since: 1.0
+   */
+  avi_device_install_limit (AVI_DEVICE_PROP_HOLD_TIMEOUT, "hold-timeout", AVI_CORE_HOLD_TIMEOUT, 24 * 60 * 60);
+
+  /**
+   * AviDevice:max-held:
+   *
+   * How many such messages of one topic may wait at a time, by default 256; of all topics together 4,096 may. Fixed
+   * while the device runs.
+   *
+   * Since: 1.0
+   */
+  avi_device_install_limit (AVI_DEVICE_PROP_MAX_HELD, "max-held", AVI_CORE_MAX_HELD, 4096);
+
+  /**
+   * AviDevice:max-held-bytes:
+   *
+   * How many bytes of data such messages of one topic may have, by default 4,194,304 (4 MiB); those of all topics
+   * together may have 16 MiB. Fixed while the device runs.
+   *
+   * Since: 1.0
+   */
+  avi_device_install_limit (AVI_DEVICE_PROP_MAX_HELD_BYTES, "max-held-bytes", AVI_CORE_MAX_HELD_BYTES_EACH,
+                            16 * 1024 * 1024);
+}
+
+static void
 avi_device_install_readables (void)
 {
   const GParamFlags flags = G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
@@ -360,6 +398,18 @@ avi_device_install_readables (void)
    */
   avi_device_properties[AVI_DEVICE_PROP_PEERS] =
     g_param_spec_object ("peers", NULL, NULL, G_TYPE_LIST_MODEL, flags);
+
+  /**
+   * AviDevice:topics: (getter dup_topics)
+   *
+   * The topics of which the device has counted something, the one last used last: the 2,048 that were last published
+   * to, or that something came of. [method@Avi.Device.get_topic_statistics] has what was counted. It is not
+   * notified: it may change with every message.
+   *
+   * Since: 1.0
+   */
+  avi_device_properties[AVI_DEVICE_PROP_TOPICS] =
+    g_param_spec_boxed ("topics", NULL, NULL, G_TYPE_STRV, flags);
 }
 
 void
@@ -371,6 +421,7 @@ avi_device_class_install_properties (AviDeviceClass *klass)
   object_class->set_property = avi_device_set_property;
   avi_device_install_settings ();
   avi_device_install_limits ();
+  avi_device_install_holding ();
   avi_device_install_readables ();
   g_object_class_install_properties (object_class, AVI_DEVICE_N_PROPS, avi_device_properties);
 }

@@ -15,6 +15,7 @@
 #include <avi-identity.h>
 #include <avi-peer.h>
 #include <avi-subscription.h>
+#include <avi-topic-statistics.h>
 #include <avi-version.h>
 
 G_BEGIN_DECLS
@@ -58,15 +59,17 @@ typedef enum
  * AviPublishFlags:
  * @AVI_PUBLISH_NONE: to the subscribers among the peers
  * @AVI_PUBLISH_LOCAL: to the device's own subscriptions, too
+ * @AVI_PUBLISH_HOLD: where nobody subscribes, kept until somebody does, or [property@Avi.Device:hold-timeout] is over
  *
- * Where a message goes.
+ * Where a message goes, and when.
  *
  * Since: 1.0
  */
 typedef enum /*< flags >*/
 {
   AVI_PUBLISH_NONE  = 0,
-  AVI_PUBLISH_LOCAL = 1 << 0
+  AVI_PUBLISH_LOCAL = 1 << 0,
+  AVI_PUBLISH_HOLD  = 1 << 1
 } AviPublishFlags;
 
 #define AVI_TYPE_DEVICE (avi_device_get_type ())
@@ -205,6 +208,13 @@ gint             avi_device_publish_finish       (AviDevice            *self,
                                                   GAsyncResult         *result,
                                                   GError              **error);
 AVI_AVAILABLE_IN_1_0
+gint             avi_device_publish_sync         (AviDevice            *self,
+                                                  const char           *topic,
+                                                  GBytes               *data,
+                                                  AviPublishFlags       flags,
+                                                  GCancellable         *cancellable,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
 gboolean         avi_device_wait_for_subscribers (AviDevice            *self,
                                                   const char           *topic,
                                                   guint                 n_peers,
@@ -222,6 +232,11 @@ gboolean         avi_device_wait_for_subscribers_finish (AviDevice            *s
                                                          GAsyncResult         *result,
                                                          GError              **error);
 
+AVI_AVAILABLE_IN_1_0
+AviTopicStatistics *avi_device_get_topic_statistics (AviDevice         *self,
+                                                     const char        *topic);
+AVI_AVAILABLE_IN_1_0
+char           **avi_device_dup_topics           (AviDevice            *self);
 AVI_AVAILABLE_IN_1_0
 GVariant        *avi_device_get_statistics       (AviDevice            *self);
 

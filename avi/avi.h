@@ -13,6 +13,7 @@
 #include <avi-message.h>
 #include <avi-peer.h>
 #include <avi-subscription.h>
+#include <avi-topic-statistics.h>
 #include <avi-device.h>
 
 #undef AVI_INSIDE

@@ -265,16 +265,23 @@ list_peers (Node *self)
 }
 
 static void
-publish (Node *self, const char *line, gsize len)
+on_published (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr(GBytes) data = g_bytes_new (line, len);
   g_autoptr(GError) error = NULL;
-  int n = avi_device_publish (self->device, self->topic, data, &error);
+  int n = avi_device_publish_finish (AVI_DEVICE (source), result, &error);
 
   if (n >= 0)
     say ("published %d", n);
   else
     say ("error publish: %s", error->message);
+}
+
+static void
+publish (Node *self, const char *line, gsize len)
+{
+  g_autoptr(GBytes) data = g_bytes_new (line, len);
+
+  avi_device_publish_async (self->device, self->topic, data, AVI_PUBLISH_NONE, NULL, on_published, NULL);
 }
 
 /* What looks like a command and is none was hardly meant for everybody. */

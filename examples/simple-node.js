@@ -145,11 +145,13 @@ class Node {
     }
 
     publish(line) {
-        try {
-            say('published', this.device.publish(this.topic, line));
-        } catch (error) {
-            say('error publish:', error.message);
-        }
+        this.device.publish_async(this.topic, line, Avi.PublishFlags.NONE, null, (device, result) => {
+            try {
+                say('published', device.publish_finish(result));
+            } catch (error) {
+                say('error publish:', error.message);
+            }
+        });
     }
 
     // What looks like a command and is none was hardly meant for everybody.

@@ -130,10 +130,13 @@ class Node:
         say("#", len(peers), "peer" if len(peers) == 1 else "peers")
 
     def publish(self, line):
-        try:
-            say("published", self.device.publish(self.topic, line))
-        except GLib.Error as error:
-            say("error publish:", error.message)
+        def on_done(device, result):
+            try:
+                say("published", device.publish_finish(result))
+            except GLib.Error as error:
+                say("error publish:", error.message)
+
+        self.device.publish_async(self.topic, GLib.Bytes.new(line), Avi.PublishFlags.NONE, None, on_done)
 
     def obey(self, command):
         """What looks like a command and is none was hardly meant for everybody."""

@@ -446,6 +446,7 @@ avi_connection_write (AviConnection *self,
       sent += (gsize) n;
     }
   avi_core_count (self->engine->core, AVI_COUNT_BYTES_SENT, sent);
+  self->n_sent += sent;
   if (self->unsent != NULL && sent > 0 && bytes.data == self->unsent->data)
     g_byte_array_remove_range (self->unsent, 0, (guint) sent);
   else if (self->unsent == NULL && sent < bytes.len)
@@ -473,6 +474,7 @@ avi_connection_write_all (AviConnection *self)
       if (!avi_link_transmit (self->link, &engine->writer, avi_loop_now (engine->loop)) || engine->writer.len == 0)
         return;
       avi_connection_capture (self);
+      self->n_sealed += engine->writer.len;
       if (!avi_connection_write (self, AVI_SPAN (engine->writer.data, engine->writer.len)))
         return;
     }

@@ -78,6 +78,8 @@ struct _AviConnection
   gint64             connect_deadline;
   AviDial           *dial;        /* whose attempt this is, until the handshake is done */
   GByteArray        *unsent;      /* what the socket did not take */
+  guint64            n_sealed;    /* bytes that came off the link for the socket, */
+  guint64            n_sent;      /* and those that it took */
   AviCaptureFlow    *flow;        /* in the engine's capture; NULL: there is none */
   GQueue             owners;      /* of AviStreamOwner */
   GList              all_link;

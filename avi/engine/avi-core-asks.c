@@ -14,7 +14,6 @@ avi_command_free (AviCommand *self)
 {
   g_clear_pointer (&self->call, avi_call_unref);
   g_clear_pointer (&self->text, g_free);
-  g_clear_pointer (&self->data, g_bytes_unref);
   g_free (self);
 }
 
@@ -74,19 +73,9 @@ avi_core_take_commands (AviCore *self)
   return commands;
 }
 
-void
-avi_core_published (AviCore *self,
-                    gsize    size)
-{
-  avi_core_lock (self);
-  self->n_publishing--;
-  self->publishing_bytes -= size;
-  avi_unlock (&self->lock);
-}
-
 /* --- what handles ask for --- */
 
-static GError *
+GError *
 avi_core_not_running_error (AviCoreState state)
 {
   static const char *const names[] = { "stopped", "starting", "running", "stopping" };
@@ -185,7 +174,7 @@ avi_core_cancel (AviCore *self,
       if (self->next_calls->len == 0)
         avi_core_forget_next_start_locked (self);
     }
-  else if (self->engine != NULL)
+  else if (!avi_core_cancel_publication_locked (self, call) && self->engine != NULL)
     avi_core_send_locked (self, avi_core_remove_call (self->stop_calls, call)
                                   ? avi_command_new (AVI_COMMAND_HURRY, NULL, NULL)
                                   : avi_command_new (AVI_COMMAND_CANCEL, NULL, call));
@@ -232,81 +221,23 @@ avi_core_unsubscribe (AviCore  *self,
                       AviInbox *inbox)
 {
   const char *topic = avi_inbox_get_topic (inbox);
+  guint64 n_dropped = avi_inbox_get_dropped (inbox);
   GPtrArray *inboxes;
 
   avi_inbox_close (inbox);
   avi_core_lock (self);
   inboxes = g_hash_table_lookup (self->topics, topic);
-  if (inboxes != NULL && g_ptr_array_remove (inboxes, inbox) && inboxes->len == 0)
+  if (inboxes == NULL || !g_ptr_array_remove (inboxes, inbox))
+    n_dropped = 0;
+  if (n_dropped > 0)
+    avi_topic_table_use (&self->table, topic)->counts.n[AVI_TOPIC_DROPPED_SUBSCRIPTION] += n_dropped;
+  if (inboxes != NULL && inboxes->len == 0)
     {
       if (self->engine != NULL)
         avi_core_send_locked (self, avi_command_new (AVI_COMMAND_UNSUBSCRIBE, topic, NULL));
       g_hash_table_remove (self->topics, topic);
     }
   avi_unlock (&self->lock);
-}
-
-static gboolean
-avi_core_check_publish_locked (AviCore *self,
-                               gsize    size,
-                               gboolean waits,
-                               GError **error)
-{
-  if (self->state != AVI_CORE_RUNNING)
-    {
-      g_propagate_error (error, avi_core_not_running_error (self->state));
-      return FALSE;
-    }
-  if (size > AVI_GOSSIPSUB_MAX_MESSAGE)
-    {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
-                   "The message is of %" G_GSIZE_FORMAT " bytes; at most %d are allowed", size,
-                   AVI_GOSSIPSUB_MAX_MESSAGE);
-      return FALSE;
-    }
-  if (!waits
-      && (self->n_publishing >= AVI_CORE_MAX_QUEUED_MESSAGES
-          || self->publishing_bytes + size > AVI_CORE_MAX_QUEUED_BYTES))
-    {
-      g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
-                   "This program publishes faster than the mesh takes: %u messages of %" G_GSIZE_FORMAT
-                   " bytes in all are queued; at most %d messages of %d bytes may be",
-                   self->n_publishing, self->publishing_bytes, AVI_CORE_MAX_QUEUED_MESSAGES, AVI_CORE_MAX_QUEUED_BYTES);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-gint
-avi_core_publish (AviCore    *self,
-                  const char *topic,
-                  GBytes     *data,
-                  gboolean    echo,
-                  AviCall    *call,
-                  GError    **error)
-{
-  gsize size = g_bytes_get_size (data);
-  gboolean must_wake = FALSE;
-  gint n = -1;
-
-  if (!avi_gossipsub_check_topic (topic, error))
-    return -1;
-  avi_core_lock (self);
-  if (avi_core_check_publish_locked (self, size, call != NULL, error))
-    {
-      AviCommand *command = avi_command_new (AVI_COMMAND_PUBLISH, topic, call);
-
-      command->data = g_bytes_ref (data);
-      command->echo = echo;
-      self->n_publishing++;
-      self->publishing_bytes += size;
-      must_wake = avi_core_append_locked (self, command);
-      n = GPOINTER_TO_INT (g_hash_table_lookup (self->subscribers, topic));
-    }
-  avi_unlock (&self->lock);
-  if (must_wake)
-    avi_core_wake (self);
-  return n;
 }
 
 /* --- what the engine delivers --- */
@@ -326,22 +257,36 @@ avi_core_dup_topics (AviCore *self)
   return g_strv_builder_end (builder);
 }
 
-void
-avi_core_deliver (AviCore    *self,
-                  AviMessage *message)
+/* (transfer full): one event for each inbox, linked. */
+static AviEvent *
+avi_core_address_locked (AviCore    *self,
+                         AviMessage *message,
+                         AviEvent   *next)
 {
-  GPtrArray *inboxes;
-  AviEvent *first = NULL;
+  GPtrArray *inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
 
-  avi_core_lock (self);
-  inboxes = g_hash_table_lookup (self->topics, avi_message_get_topic (message));
   for (guint i = inboxes != NULL ? inboxes->len : 0; i > 0; i--)
     {
       AviEvent *event = avi_event_new_message (g_ptr_array_index (inboxes, i - 1), message);
 
-      event->next = first;
-      first = event;
+      event->next = next;
+      next = event;
     }
+  return next;
+}
+
+void
+avi_core_deliver (AviCore           *self,
+                  AviMessage *const *messages,
+                  guint              n)
+{
+  AviEvent *first = NULL;
+
+  if (n == 0)
+    return;
+  avi_core_lock (self);
+  for (guint i = n; i > 0; i--)
+    first = avi_core_address_locked (self, messages[i - 1], first);
   avi_unlock (&self->lock);
   /* Without the lock: it is what the program's thread takes first when it is woken. */
   if (first != NULL)

@@ -102,8 +102,7 @@ avi_core_tidy_locked (AviCore *self)
       avi_command_free (command);
     }
   self->last_command = NULL;
-  self->n_publishing = 0;
-  self->publishing_bytes = 0;
+  avi_core_forget_publications_locked (self);
   g_clear_pointer (&self->start_calls, g_ptr_array_unref);
   g_clear_pointer (&self->stop_calls, g_ptr_array_unref);
   g_clear_pointer (&self->next_calls, g_ptr_array_unref);

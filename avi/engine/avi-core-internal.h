@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the core's files share: its life and its events (avi-core.c), what handles ask for (avi-core-asks.c),
- * what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
+ * what they publish (avi-core-publish.c), what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
  */
 #pragma once
 
 #include "avi-core-private.h"
 #include "avi-engine.h"
 #include "avi-runner.h"
+#include "avi-topic-table.h"
 
 G_BEGIN_DECLS
 
@@ -27,8 +28,15 @@ struct _AviCore
 
   AviCommand *first_command;
   AviCommand *last_command;
-  guint       n_publishing;     /* messages among the commands */
-  gsize       publishing_bytes;
+
+  GQueue        publications; /* of AviPublication, by their `link`: for the engine to take */
+  AviBacklog    queued;       /* these */
+  AviBacklog    held;         /* those for which nobody subscribes, of all topics */
+  guint         max_held;     /* of one topic */
+  gsize         max_held_bytes;
+  AviTopicTable table;
+  gboolean      is_blocked;   /* what is published waits for room for */
+  AviPeerId     blocker;
 
   GPtrArray   *start_calls;  /* of AviCall: who waits for the start under way */
   GError      *start_failure; /* what they will be told */
@@ -66,6 +74,13 @@ void        avi_core_send_locked              (AviCore *self, AviCommand *comman
 gboolean    avi_core_append_locked            (AviCore *self, AviCommand *command);
 void        avi_core_wake                     (AviCore *self);
 AviCommand *avi_command_new                   (AviCommandType type, const char *text, AviCall *call);
+/* TRUE: it was @call's that waited, and is gone. */
+gboolean    avi_core_cancel_publication_locked  (AviCore *self, AviCall *call);
+/* In a child of fork (): what is under way is the parent's, and so are its counts. */
+void        avi_core_forget_publications_locked (AviCore *self);
+/* Who waits for them is told. */
+void        avi_core_refuse_publications_locked (AviCore *self);
+GError     *avi_core_not_running_error          (AviCoreState state);
 /* Likewise: a start that waits for a stop to end is not to be any more; those who wait for it are told. */
 void        avi_core_forget_next_start_locked (AviCore *self);
 

@@ -9,12 +9,15 @@
 #include "avi-core.h"
 #include "avi-engine.h"
 #include "avi-event-queue.h"
+#include "protocols/gossipsub/avi-topic-counts.h"
 
 G_BEGIN_DECLS
 
 #define AVI_CORE_STATUS_STOPPED      "not running"
 #define AVI_CORE_MAX_QUEUED_MESSAGES 4096               /* published and not yet with the router */
 #define AVI_CORE_MAX_QUEUED_BYTES    (16 * 1024 * 1024)
+#define AVI_CORE_MAX_HELD_MESSAGES   4096               /* held until somebody subscribes, on all topics */
+#define AVI_CORE_MAX_HELD_BYTES      (16 * 1024 * 1024)
 
 typedef enum
 {
@@ -26,7 +29,6 @@ typedef enum
   AVI_COMMAND_CANCEL,               /* call */
   AVI_COMMAND_SUBSCRIBE,            /* text: a topic that has its first inbox */
   AVI_COMMAND_UNSUBSCRIBE,          /* text: a topic that lost its last one */
-  AVI_COMMAND_PUBLISH,              /* text: the topic; data, echo */
   AVI_COMMAND_RUN                   /* run, run_data */
 } AviCommandType;
 
@@ -40,13 +42,26 @@ struct _AviCommand
   AviCall       *call;
   char          *text;
   guint          number;
-  GBytes        *data;
-  gboolean       echo;
   AviEngineFunc  run;
   gpointer       run_data;
 };
 
 void        avi_command_free        (AviCommand *self);
+
+/* A message of the program's on its way to the router. */
+typedef struct
+{
+  GList          link; /* in whichever queue it waits; data: itself */
+  struct _AviTopicEntry *entry;
+  const char    *topic; /* the entry's */
+  GBytes        *data;
+  AviCall       *call;  /* NULL: nobody waits for what becomes of it */
+  gboolean       echo;  /* to our own subscriptions, too */
+  gboolean       hold;  /* until somebody subscribes */
+  gboolean       counts_as_held;
+  gint64         until; /* the engine's: when it is held for no longer */
+  GList          held_link; /* the engine's, of the same kind */
+} AviPublication;
 
 /* What is counted. Names for `get_statistics` stand in avi-core.c, in this order. */
 typedef enum
@@ -88,8 +103,16 @@ void        avi_core_set_count      (AviCore *self, AviCount what, guint64 value
 /* Any thread, while the device runs: calls @run between two rounds of the engine, in its thread. For tests and
  * benchmarks, which reach what no public type shows yet. */
 void        avi_core_run            (AviCore *self, AviEngineFunc run, gpointer user_data);
-/* A message that was published is with the router, or refused: there is room for another. */
-void        avi_core_published      (AviCore *self, gsize size);
+/* Appends what the program published, oldest first, until that is @max_bytes or more. */
+void        avi_core_take_publications (AviCore *self, gsize max_bytes, GQueue *out);
+/* FALSE with AVI_ERROR_LIMIT: it cannot be held. */
+gboolean    avi_core_hold              (AviCore *self, AviPublication *publication, GError **error);
+/* They are with the router, or dropped: frees them, and empties the queue. */
+void        avi_core_end_publications  (AviCore *self, GQueue *publications);
+/* For whose room what is published waits; NULL: it waits for nobody's. */
+void        avi_core_set_blocker       (AviCore *self, const AviPeerId *peer);
+/* Adds to what was counted of @topic. */
+void        avi_core_count_topic       (AviCore *self, const char *topic, const AviTopicCounts *counts);
 /* All that is queued, oldest first. */
 AviCommand *avi_core_take_commands  (AviCore *self);
 /* Takes @events, as avi_event_queue_push. */
@@ -99,8 +122,8 @@ void        avi_core_answer         (AviCore *self, AviCall *call, gint64 number
 
 /* The topics with an inbox: (transfer full) */
 char      **avi_core_dup_topics     (AviCore *self);
-/* Hands a message to every inbox of its topic. */
-void        avi_core_deliver        (AviCore *self, AviMessage *message);
+/* Hands each of @n messages to every inbox of its topic, in one go. */
+void        avi_core_deliver        (AviCore *self, AviMessage *const *messages, guint n);
 
 /* Snapshot; each tells the device what changed. Strings are copied. */
 void        avi_core_set_addresses   (AviCore *self, char **addresses);

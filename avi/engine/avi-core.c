@@ -52,6 +52,7 @@ avi_core_new (void)
   avi_lock_init (&self->lock);
   avi_lock_init (&self->wake_lock);
   self->events = avi_event_queue_new ();
+  avi_topic_table_init (&self->table);
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
@@ -82,6 +83,7 @@ avi_core_unref (AviCore *self)
   while (g_hash_table_iter_next (&iter, NULL, &inboxes))
     for (guint i = 0; i < ((GPtrArray *) inboxes)->len; i++)
       avi_inbox_close (g_ptr_array_index ((GPtrArray *) inboxes, i));
+  avi_topic_table_clear (&self->table);
   g_hash_table_unref (self->topics);
   g_hash_table_unref (self->subscribers);
   g_hash_table_unref (self->peers);
@@ -197,6 +199,8 @@ avi_core_launch_locked (AviCore     *self,
 
   self->stop_asked = FALSE;
   self->context = settings->context;
+  self->max_held = settings->max_held > 0 ? settings->max_held : AVI_CORE_MAX_HELD;
+  self->max_held_bytes = settings->max_held_bytes > 0 ? settings->max_held_bytes : AVI_CORE_MAX_HELD_BYTES_EACH;
   avi_core_set_state_locked (self, AVI_CORE_STARTING);
   if (avi_runner_launch (self, settings, &error))
     return;
@@ -364,8 +368,7 @@ avi_core_refuse_commands_locked (AviCore *self)
       avi_command_free (command);
     }
   self->last_command = NULL;
-  self->n_publishing = 0;
-  self->publishing_bytes = 0;
+  avi_core_refuse_publications_locked (self);
 }
 
 void

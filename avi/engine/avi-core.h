@@ -9,11 +9,16 @@
 
 #include "avi-event.h"
 #include "crypto/avi-key.h"
+#include "protocols/gossipsub/avi-topic-counts.h"
 
 G_BEGIN_DECLS
 
 typedef struct _AviCore          AviCore;
 typedef struct _AviStreamHandler AviStreamHandler; /* avi-connection.h */
+
+#define AVI_CORE_HOLD_TIMEOUT        60 /* s */
+#define AVI_CORE_MAX_HELD            256
+#define AVI_CORE_MAX_HELD_BYTES_EACH (4 * 1024 * 1024)
 
 typedef enum /* as AviDeviceState */
 {
@@ -41,6 +46,9 @@ typedef struct
   guint              max_dials;       /* attempts under way */
   guint              max_streams;     /* of one connection */
   gint64             dial_timeout;    /* µs, of one attempt */
+  gint64             hold_timeout;    /* µs, for which a message waits for somebody to subscribe; 0: 60 s */
+  guint              max_held;        /* of such messages on one topic; 0: AVI_CORE_MAX_HELD */
+  gsize              max_held_bytes;  /* likewise; 0: AVI_CORE_MAX_HELD_BYTES_EACH */
   GMainContext      *context;         /* in which the engine runs; NULL: in a thread of its own */
   const AviStreamHandler *const *handlers; /* of further protocols, NULL-terminated, static; or NULL */
 } AviSettings;
@@ -77,10 +85,21 @@ void      avi_core_cancel (AviCore *self, AviCall *call);
 AviInbox *avi_core_subscribe (AviCore *self, const char *topic, guint max_queued, gsize max_bytes, GError **error);
 /* Events of it that are still queued are dropped. */
 void      avi_core_unsubscribe (AviCore *self, AviInbox *inbox);
+typedef enum
+{
+  AVI_CORE_PUBLISH_ECHO = 1 << 0, /* to our own subscriptions too */
+  AVI_CORE_PUBLISH_HOLD = 1 << 1  /* while nobody subscribes, until somebody does */
+} AviCorePublishFlags;
+
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
- * or message too large), INVALID_ARGUMENT. @call: the exact number, or NULL. With @call a full
- * queue is waited for. @echo: to our own subscriptions too. */
-gint avi_core_publish (AviCore *self, const char *topic, GBytes *data, gboolean echo, AviCall *call, GError **error);
+ * or message too large), INVALID_ARGUMENT. @call: the exact number to whose sockets it was handed, or
+ * NULL. With @call a full queue is waited for. */
+gint avi_core_publish (AviCore *self, const char *topic, GBytes *data, guint flags, AviCall *call, GError **error);
+
+/* What was counted of @topic, all 0 where nothing was; and how many of its messages are held. */
+void   avi_core_dup_topic_counts   (AviCore *self, const char *topic, AviTopicCounts *counts, guint *n_held);
+/* Those with counts, the one last used last: (transfer full) */
+char **avi_core_dup_counted_topics (AviCore *self);
 
 /* The snapshot. Returned values are the caller's. */
 AviCoreState  avi_core_get_state     (AviCore *self);

@@ -67,6 +67,8 @@ avi_engine_after_round (gpointer user_data)
       for (guint n = self->dirty.length; n > 0 && (link = g_queue_pop_head_link (&self->dirty)) != NULL; n--)
         avi_connection_flush (link->data);
     }
+  if (self->pubsub != NULL)
+    avi_pubsub_check_flow (self->pubsub);
   if (self->dirty.length > 0)
     avi_loop_wake (self->loop);
   while (self->graveyard->len > 0)
@@ -214,8 +216,6 @@ static void
 avi_engine_refuse (AviEngine  *self,
                    AviCommand *command)
 {
-  if (command->type == AVI_COMMAND_PUBLISH)
-    avi_core_published (self->core, g_bytes_get_size (command->data));
   if (command->type != AVI_COMMAND_CANCEL)
     avi_core_answer (self->core, command->call, -1, NULL,
                      g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
@@ -268,10 +268,6 @@ avi_engine_obey (AviEngine  *self,
     case AVI_COMMAND_UNSUBSCRIBE:
       avi_pubsub_unsubscribe (self->pubsub, command->text);
       break;
-
-    case AVI_COMMAND_PUBLISH:
-      avi_pubsub_publish (self->pubsub, command);
-      return;
 
     case AVI_COMMAND_RUN:
       command->run (self, command->run_data);

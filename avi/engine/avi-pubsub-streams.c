@@ -55,14 +55,6 @@ avi_output_was_too_large (const Output *self)
   return self->large_end > 0 && self->n_bytes - self->large_end < MAX_UNREAD;
 }
 
-static GBytes *
-avi_output_steal_held (Output *self)
-{
-  if (self->held != NULL)
-    self->pubsub->n_held--;
-  return g_steal_pointer (&self->held);
-}
-
 void
 avi_pubsub_output_send (AviPubsubOutput *self,
                         GBytes          *rpc)
@@ -70,13 +62,12 @@ avi_pubsub_output_send (AviPubsubOutput *self,
   if (avi_stream_send (&self->owner, rpc))
     {
       avi_output_note (self, rpc);
+      avi_output_given (self);
       return;
     }
   g_assert (self->held == NULL);
   self->held = g_bytes_ref (rpc);
-  self->pubsub->n_held++;
-  self->held_since = avi_loop_now (self->pubsub->engine->loop);
-  self->given_up = FALSE;
+  avi_output_watch (self);
   avi_gossipsub_set_ready (self->pubsub->router, &self->peer, FALSE);
 }
 
@@ -84,7 +75,7 @@ static void
 avi_output_writable (AviStreamOwner *owner)
 {
   Output *self = (Output *) owner;
-  g_autoptr(GBytes) held = avi_output_steal_held (self);
+  g_autoptr(GBytes) held = g_steal_pointer (&self->held);
 
   if (held == NULL)
     return;
@@ -119,9 +110,9 @@ avi_output_gone (AviStreamOwner *owner,
 {
   Output *self = (Output *) owner;
   AviPubsub *pubsub = self->pubsub;
-  GBytes *held = avi_output_steal_held (self);
 
-  g_clear_pointer (&held, g_bytes_unref);
+  g_clear_pointer (&self->held, g_bytes_unref);
+  avi_output_unwatch (self);
   if (g_hash_table_lookup (pubsub->outputs, &self->peer) == self)
     {
       g_hash_table_remove (pubsub->outputs, &self->peer);
@@ -258,6 +249,7 @@ avi_input_read (Input  *self,
       avi_pubsub_hear (pubsub);
       any = TRUE;
     }
+  avi_pubsub_deliver (pubsub);
   if (error != NULL)
     {
       avi_input_refuse (self, error->message);
@@ -378,6 +370,7 @@ avi_pubsub_drop_output (AviPubsub    *self,
   if (output == NULL)
     return;
   g_hash_table_remove (self->outputs, &entry->id);
+  avi_output_unwatch (output);
   if (output->owner.connection->state == AVI_CONNECTION_OPEN)
     avi_stream_finish (&output->owner);
 }

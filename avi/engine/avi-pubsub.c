@@ -2,13 +2,7 @@
 #include "config.h"
 
 #include "avi-error.h"
-#include "avi-message-private.h"
 #include "avi-pubsub-private.h"
-
-/* Bytes of messages that go out together, in one RPC where they fit. */
-#define BATCH (64 * 1024)
-/* Of a stream that takes nothing: then publishing goes on without that peer. */
-#define STALL_TIME (1 * G_USEC_PER_SEC)
 
 /* Who waits until a topic has so many subscribers. */
 typedef struct
@@ -19,7 +13,6 @@ typedef struct
 } Waiter;
 
 static void avi_pubsub_timeout (AviTimer *timer, gint64 now);
-static void avi_pubsub_submit (AviPubsub *self, AviCommand *command);
 
 /* --- the router's words --- */
 
@@ -40,17 +33,34 @@ avi_pubsub_check_waiters (AviPubsub  *self,
     }
 }
 
+void
+avi_pubsub_deliver (AviPubsub *self)
+{
+  avi_core_deliver (self->engine->core, (AviMessage **) self->heard->pdata, self->heard->len);
+  g_ptr_array_set_size (self->heard, 0);
+}
+
+static void
+avi_pubsub_tell_subscribers (AviPubsub  *self,
+                             const char *topic,
+                             guint       n)
+{
+  avi_pubsub_deliver (self);
+  avi_core_set_subscribers (self->engine->core, topic, n);
+  avi_pubsub_check_waiters (self, topic);
+  if (n > 0)
+    avi_pubsub_release (self, topic);
+}
+
 static void
 avi_pubsub_tell (AviPubsub         *self,
                  AviGossipsubEvent *event)
 {
-  AviCore *core = self->engine->core;
 
   switch (event->type)
     {
     case AVI_GOSSIPSUB_EVENT_MESSAGE:
-      avi_core_deliver (core, event->message);
-      avi_message_unref (event->message);
+      g_ptr_array_add (self->heard, event->message);
       break;
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
@@ -60,8 +70,7 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
-      avi_core_set_subscribers (core, event->topic, event->n_peers);
-      avi_pubsub_check_waiters (self, event->topic);
+      avi_pubsub_tell_subscribers (self, event->topic, event->n_peers);
       break;
 
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
@@ -78,6 +87,19 @@ avi_pubsub_hear (AviPubsub *self)
 
   while (avi_gossipsub_next (self->router, &event))
     avi_pubsub_tell (self, &event);
+}
+
+static void
+avi_pubsub_count_topics (AviPubsub *self)
+{
+  AviTopicCounts counts;
+  GRefString *topic;
+
+  while (avi_gossipsub_next_counts (self->router, &topic, &counts))
+    {
+      avi_core_count_topic (self->engine->core, topic, &counts);
+      g_ref_string_release (topic);
+    }
 }
 
 static void
@@ -105,50 +127,7 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
 }
 
-static void
-avi_pubsub_give_up (AviPubsubOutput *output)
-{
-  AviConnection *connection = output->owner.connection;
-
-  if (output->given_up)
-    return;
-  output->given_up = TRUE;
-  avi_engine_log (connection->engine, &output->peer, connection->remote,
-                  "pub/sub: the peer has read nothing for %d ms, with %" G_GSIZE_FORMAT " bytes waiting on its stream: "
-                  "what does not fit behind them is dropped, and counted as sends-dropped",
-                  (int) (STALL_TIME / G_TIME_SPAN_MILLISECOND),
-                  avi_link_get_queued (connection->link, output->owner.stream));
-}
-
-/* Some peer's stream is full: until when is that waited for? A peer that took nothing for a while is
- * waited for no longer: what it misses is dropped, and counted. */
-static void
-avi_pubsub_check_room (AviPubsub *self)
-{
-  gint64 now = avi_loop_now (self->engine->loop);
-  GHashTableIter iter;
-  gpointer value;
-
-  self->full_until = G_MININT64;
-  /* This is asked after every round of events, whatever they were about. */
-  if (self->n_held == 0)
-    return;
-  g_hash_table_iter_init (&iter, self->outputs);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      AviPubsubOutput *output = value;
-
-      if (output->held == NULL)
-        continue;
-      if (now - output->held_since < STALL_TIME)
-        self->full_until = MAX (self->full_until, output->held_since + STALL_TIME);
-      else
-        avi_pubsub_give_up (output);
-    }
-}
-
-/* Hands what the router has to send to the streams. */
-static void
+void
 avi_pubsub_send (AviPubsub *self)
 {
   AviPeerId peer;
@@ -163,36 +142,29 @@ avi_pubsub_send (AviPubsub *self)
       g_bytes_unref (rpc);
     }
   self->n_unsent = 0;
-  avi_pubsub_check_room (self);
+  avi_pubsub_check_flow (self);
 }
 
-/* What the program has published goes to the router, as long as there is room. */
 static void
-avi_pubsub_go_on (AviPubsub *self)
+avi_pubsub_set_timer (AviPubsub *self)
 {
-  while (self->publishing.length > 0 && self->full_until == G_MININT64)
-    {
-      AviCommand *command = g_queue_pop_head (&self->publishing);
+  gint64 when = MIN (avi_gossipsub_deadline (self->router), self->partial_check);
 
-      self->n_unsent += g_bytes_get_size (command->data);
-      avi_pubsub_submit (self, command);
-      if (self->n_unsent >= BATCH)
-        avi_pubsub_send (self);
-    }
+  when = MIN (when, MIN (self->next_stall, avi_pubsub_get_held_deadline (self)));
+  avi_loop_set_timer (self->engine->loop, &self->timer, when, avi_pubsub_timeout);
 }
 
 void
 avi_pubsub_pump (AviPubsub *self)
 {
   avi_pubsub_hear (self);
+  avi_pubsub_deliver (self);
   avi_pubsub_send (self);
   avi_pubsub_go_on (self);
   avi_pubsub_send (self);
   avi_pubsub_count (self);
-  avi_loop_set_timer (self->engine->loop, &self->timer,
-                      MIN (MIN (avi_gossipsub_deadline (self->router), self->partial_check),
-                           self->publishing.length > 0 ? self->full_until : G_MAXINT64),
-                      avi_pubsub_timeout);
+  avi_pubsub_count_topics (self);
+  avi_pubsub_set_timer (self);
 }
 
 static void
@@ -203,6 +175,7 @@ avi_pubsub_timeout (AviTimer *timer,
 
   avi_gossipsub_tick (self->router, now);
   avi_pubsub_check_partials (self, now);
+  avi_pubsub_expire_held (self, now);
   /* The round that this is part of ends with a pump. */
 }
 
@@ -220,44 +193,6 @@ avi_pubsub_unsubscribe (AviPubsub  *self,
                         const char *topic)
 {
   avi_gossipsub_unsubscribe (self->router, topic, avi_loop_now (self->engine->loop));
-}
-
-static void
-avi_pubsub_echo (AviPubsub  *self,
-                 const char *topic,
-                 GBytes     *data)
-{
-  g_autofree char *from = avi_peer_id_to_string (&self->engine->self_id);
-  g_autoptr(AviMessage) message =
-      avi_message_new (topic, from, avi_gossipsub_get_seqno (self->router), data, g_get_real_time ());
-
-  avi_core_deliver (self->engine->core, message);
-}
-
-/* Takes @command, to the router. */
-static void
-avi_pubsub_submit (AviPubsub  *self,
-                   AviCommand *command)
-{
-  GError *error = NULL;
-  gint n =
-      avi_gossipsub_publish (self->router, command->text, command->data, avi_loop_now (self->engine->loop), &error);
-
-  if (error != NULL)
-    avi_engine_log (self->engine, NULL, NULL, "publish: %s", error->message);
-  else if (command->echo)
-    avi_pubsub_echo (self, command->text, command->data);
-  avi_core_published (self->engine->core, g_bytes_get_size (command->data));
-  avi_core_answer (self->engine->core, command->call, n, NULL, error);
-  avi_command_free (command);
-}
-
-void
-avi_pubsub_publish (AviPubsub  *self,
-                    AviCommand *command)
-{
-  g_queue_push_tail (&self->publishing, command);
-  avi_pubsub_go_on (self);
 }
 
 static void
@@ -287,19 +222,7 @@ void
 avi_pubsub_cancel (AviPubsub *self,
                    AviCall   *call)
 {
-  GList *next;
-
-  for (GList *link = self->publishing.head; link != NULL; link = next)
-    {
-      AviCommand *command = link->data;
-
-      next = link->next;
-      if (command->call != call)
-        continue;
-      g_queue_delete_link (&self->publishing, link);
-      avi_core_published (self->engine->core, g_bytes_get_size (command->data));
-      avi_command_free (command);
-    }
+  avi_pubsub_cancel_held (self, call);
   for (guint i = self->waiters->len; i > 0; i--)
     if (((Waiter *) g_ptr_array_index (self->waiters, i - 1))->call == call)
       g_ptr_array_remove_index (self->waiters, i - 1);
@@ -322,7 +245,10 @@ avi_pubsub_new (AviEngine *engine)
   self->engine = engine;
   self->router = avi_gossipsub_new (&config, now);
   self->outputs = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
+  self->holding = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_queue_free);
+  self->heard = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_message_unref);
   self->full_until = G_MININT64;
+  self->next_stall = G_MAXINT64;
   self->partial_check = G_MAXINT64;
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_pubsub_waiter_free);
   for (guint i = 0; topics[i] != NULL; i++)
@@ -333,10 +259,9 @@ avi_pubsub_new (AviEngine *engine)
 void
 avi_pubsub_stop (AviPubsub *self)
 {
-  AviCommand *command;
-
-  while ((command = g_queue_pop_head (&self->publishing)) != NULL)
-    avi_pubsub_submit (self, command);
+  avi_pubsub_end_publishing (self);
+  /* So that the streams show that there is something to wait for. */
+  avi_pubsub_send (self);
   for (guint i = 0; i < self->waiters->len; i++)
     avi_core_answer (self->engine->core, ((Waiter *) g_ptr_array_index (self->waiters, i))->call, 0, NULL,
                      g_error_new_literal (AVI_ERROR, AVI_ERROR_CLOSED, "The device stopped"));
@@ -349,7 +274,10 @@ avi_pubsub_free (AviPubsub *self)
   g_assert (self->waiters->len == 0);
   g_assert (g_hash_table_size (self->outputs) == 0);
   g_assert (self->partials.length == 0 && self->n_partial == 0);
+  g_assert (self->watched.length == 0 && self->held.length == 0 && self->ready.length == 0);
   avi_loop_clear_timer (self->engine->loop, &self->timer);
+  g_ptr_array_unref (self->heard);
+  g_hash_table_unref (self->holding);
   g_ptr_array_unref (self->waiters);
   g_hash_table_unref (self->outputs);
   avi_gossipsub_free (self->router);

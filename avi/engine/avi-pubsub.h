@@ -14,8 +14,8 @@ G_BEGIN_DECLS
 #define AVI_PUBSUB_PARTIAL_TIME (30 * G_USEC_PER_SEC) /* without a byte, then it is given up */
 
 AviPubsub *avi_pubsub_new    (AviEngine *engine);
-/* What waits to be published goes to the router, room or not; who waits for subscribers is told that it
- * is in vain. */
+/* What waits to be published goes to the router, room or not; what is held until somebody subscribes is dropped,
+ * and who waits for subscribers is told that it is in vain. */
 void       avi_pubsub_stop   (AviPubsub *self);
 void       avi_pubsub_free   (AviPubsub *self);
 
@@ -28,11 +28,11 @@ void       avi_pubsub_detach (AviPubsub *self, AviPeerEntry *entry);
 gsize      avi_pubsub_get_n_partial (AviPubsub *self);
 /* Sends what the router has to send and tells what it has to tell. Called after each round. */
 void       avi_pubsub_pump   (AviPubsub *self);
+/* What was sent since may be what a publisher waits for. Called when the round is over. */
+void       avi_pubsub_check_flow (AviPubsub *self);
 
 void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
 void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
-/* Takes @command. It waits while a peer that reads has no room for more. */
-void       avi_pubsub_publish     (AviPubsub *self, AviCommand *command);
 void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);
 void       avi_pubsub_cancel      (AviPubsub *self, AviCall *call);
 

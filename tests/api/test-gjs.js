@@ -76,6 +76,24 @@ test('bytes and texts go from one device to another', async () => {
     assert(peer.id === here.peer_id && peer.connected);
 });
 
+test('what is held comes to the first who subscribes, and what is counted can be read', async () => {
+    const [here, there] = [startDevice('kitchen'), startDevice('bedroom')];
+    const text = new TextEncoder().encode('text');
+    assert(here.publish_full('x', text, Avi.PublishFlags.HOLD) === 0);
+    const sent = here.publish_async('x', text, Avi.PublishFlags.HOLD, null);
+    assert(here.get_topic_statistics('x').get_held() === 2);
+    const subscription = there.subscribe('x');
+    const heard = once(subscription, 'message');
+    here.dial(there.addresses[0], null);
+    await heard;
+    assert(await sent === 1);
+    assert(here.publish_sync('x', text, Avi.PublishFlags.NONE, null) === 1);
+    assert(here.topics.join() === 'x');
+    const counted = here.get_topic_statistics('x');
+    assert(counted.get_published() === 3 && counted.get_published_bytes() === 12);
+    assert(counted.get_dropped(Avi.DropReason.HELD) === 0 && counted.get_held() === 0);
+});
+
 test('a subscription that was dropped still hears', async () => {
     const [here, there] = pair('x');
     let hear;

@@ -111,6 +111,72 @@ def _():
     assert heard[0].get_from() == here.props.peer_id and heard[0].get_topic() == "x"
 
 
+@test("publish_sync says how many have the message")
+def _():
+    here, there, subscription = pair("x")
+    heard = []
+    subscription.connect("message", lambda _, message: heard.append(message.get_text()))
+    assert here.publish_sync("x", "text") == 1
+    assert here.publish_sync("nobody", b"text", Avi.PublishFlags.LOCAL) == 0
+    wait_until(lambda: heard == ["text"])
+
+
+@test("what is held comes to the first who subscribes, or is dropped after hold-timeout")
+def _():
+    here, there = new_device("kitchen"), start_device("bedroom")
+    here.props.hold_timeout = 1
+    here.props.max_held = 3
+    here.start()
+    assert here.publish_full("x", "one", Avi.PublishFlags.HOLD) == 0
+    assert here.publish_full("x", "two", Avi.PublishFlags.HOLD) == 0
+    assert here.get_topic_statistics("x").get_held() == 2
+    heard = []
+    there.subscribe("x").connect("message", lambda _, message: heard.append(message.get_text()))
+    here.dial(there.props.addresses[0])
+    wait_until(lambda: heard == ["one", "two"])
+
+    for i in range(3):
+        here.publish_full("nobody", str(i), Avi.PublishFlags.HOLD)
+    try:
+        here.publish_full("nobody", "too many", Avi.PublishFlags.HOLD)
+    except GLib.Error as error:
+        assert error.matches(Avi.error_quark(), Avi.Error.LIMIT), error
+        assert "“nobody”" in error.message and "max-held" in error.message, error.message
+    else:
+        assert False
+    wait_until(lambda: here.get_topic_statistics("nobody").get_dropped(Avi.DropReason.HELD) == 3)
+    errors = []
+
+    def on_done(device, result):
+        try:
+            device.publish_finish(result)
+        except GLib.Error as error:
+            errors.append(error)
+
+    here.publish_async("nobody", "text", Avi.PublishFlags.HOLD, None, on_done)
+    wait_until(lambda: errors)
+    assert errors[0].matches(Avi.error_quark(), Avi.Error.TIMEOUT), errors
+
+
+@test("what is counted of a topic can be read, and of all")
+def _():
+    here, there, subscription = pair("x")
+    heard = []
+    subscription.connect("message", lambda _, message: heard.append(message))
+    for _ in range(3):
+        here.publish("x", "text")
+    here.publish("y", "text")
+    wait_until(lambda: len(heard) == 3)
+    assert here.props.topics == here.dup_topics() == ["x", "y"]
+    mine = here.get_topic_statistics("x")
+    assert (mine.get_topic(), mine.get_published(), mine.get_published_bytes()) == ("x", 3, 12)
+    assert (mine.get_delivered(), mine.get_duplicates(), mine.get_dropped_total()) == (0, 0, 0)
+    wait_until(lambda: there.get_topic_statistics("x").get_delivered() == 3)
+    assert there.get_topic_statistics("x").get_delivered_bytes() == 12
+    assert there.get_topic_statistics("x").get_published() == 0
+    assert all(mine.get_dropped(reason) == 0 for reason in Avi.DropReason.__enum_values__.values())
+
+
 @test("publish takes nothing else")
 def _():
     device = new_device("kitchen")

@@ -51,13 +51,21 @@ gossipsub_check_topic (AviGossipsub *router, AviGossipsubTopic *topic)
 static inline gsize
 gossipsub_count_queue (AviRpcQueue *queue)
 {
-  gsize bytes = 0;
+  gsize bytes = 0, own = 0;
 
   for (GList *link = queue->gossip.head; link != NULL; link = link->next)
     bytes += g_bytes_get_size (link->data);
   g_assert_cmpuint (queue->gossip_bytes, ==, bytes);
-  for (guint i = queue->first_message; i < queue->messages->len; i++)
-    bytes += avi_gossip_message_get_cost (queue->messages->pdata[i]);
+  for (guint rank = 0; rank < AVI_RPC_QUEUE_N_RANKS; rank++)
+    {
+      AviRpcQueueLane *lane = &queue->lanes[rank];
+
+      if (rank == AVI_RPC_QUEUE_OTHERS)
+        own = bytes - queue->gossip_bytes;
+      for (guint i = lane->first; i < lane->items->len; i++)
+        bytes += avi_gossip_message_get_cost (g_array_index (lane->items, AviRpcQueueItem, i).message);
+    }
+  g_assert_cmpuint (queue->own_bytes, ==, own);
   return bytes;
 }
 
@@ -101,6 +109,8 @@ gossipsub_check (AviGossipsub *router)
       n_members -= g_hash_table_size (((AviGossipsubPeer *) value)->members);
     }
   g_assert_cmpuint (n_members, ==, 0);
+  g_assert_cmpuint (router->tallies->len, <=, AVI_GOSSIPSUB_MAX_COUNTED);
+  g_assert_cmpuint (router->dropped.messages->len + router->dropped.n_gossip, ==, 0);
   g_assert_cmpuint (router->sending.length, <=, g_hash_table_size (router->peers));
 
   g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);

@@ -113,8 +113,7 @@ avi_gossipsub_limit_peer (AviGossipsub *self, const AviPeerId *id, gsize max_rpc
   if (peer == NULL)
     return;
   peer->max_rpc = max_rpc;
-  self->statistics.size_drops += avi_rpc_queue_drop_larger (&peer->queue, max_rpc);
-  avi_gossipsub_send (self, peer);
+  avi_gossipsub_drop_larger (self, peer, max_rpc);
 }
 
 void

@@ -56,6 +56,7 @@ avi_gossipsub_ask_to_verify (AviGossipsub *self,
   if (key == NULL)
     {
       self->statistics.invalid++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
       return;
     }
   message = avi_gossip_message_new (fields, id);
@@ -63,6 +64,7 @@ avi_gossipsub_ask_to_verify (AviGossipsub *self,
   if (verification == NULL)
     {
       self->statistics.verify_drops++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_UNVERIFIED, 1);
       return;
     }
 
@@ -98,7 +100,10 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   id = avi_message_id_make (&self->secret, &fields.from, fields.seqno);
   if (avi_seen_cache_contains (self->seen, id, now)
       || avi_verifications_hold (self->verifications, &id, raw, peer->serial))
-    self->statistics.duplicates++;
+    {
+      self->statistics.duplicates++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
+    }
   else if (avi_peer_id_equal (&fields.from, &self->id))
     self->statistics.invalid++; /* ours, but not published lately, if ever */
   else
@@ -141,6 +146,8 @@ avi_gossipsub_deliver (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMe
                                    now + self->unix_offset);
   g_array_append_val (self->events, event);
   self->statistics.delivered++;
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DELIVERED, 1);
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DELIVERED_BYTES, message->fields.data.len);
 }
 
 void
@@ -152,14 +159,15 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
 
   if (verification == NULL)
     return;
+  message = verification->message;
+  topic = avi_gossipsub_find_topic (self, message->fields.topic);
   if (!valid)
     {
       self->statistics.invalid++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
       return;
     }
 
-  message = verification->message;
-  topic = avi_gossipsub_find_topic (self, message->fields.topic);
   if (topic == NULL || !topic->subscribed)
     {
       self->statistics.unwanted++;
@@ -168,6 +176,7 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
   if (!avi_seen_cache_add (self->seen, message->id, now)) /* the author signed two of one seqno */
     {
       self->statistics.duplicates++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
       return;
     }
 
@@ -251,16 +260,14 @@ avi_gossipsub_refresh_fanout (AviGossipsub *self, AviGossipsubTopic *topic, gint
 static guint
 avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message)
 {
-  guint n = 0;
-
   for (guint i = 0; i < topic->members->len; i++)
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (member->subscribed && avi_gossipsub_send_message (self, member->peer, message))
-        n++;
+      if (member->subscribed && avi_gossipsub_send_own (self, member->peer, message))
+        g_ptr_array_add (self->takers, &member->peer->id);
     }
-  return n;
+  return self->takers->len;
 }
 
 /* FALSE: some subscribe, and to each it is too large. */
@@ -280,6 +287,7 @@ avi_gossipsub_check_takers (AviGossipsub *self, AviGossipsubTopic *topic, const 
         most = MAX (most, member->peer->max_rpc);
     }
   self->statistics.size_drops += topic->n_subscribers;
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_TOO_LARGE, topic->n_subscribers);
   g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
                "A message of %" G_GSIZE_FORMAT
                " bytes is too large for all that subscribe to “%s”: with its author and "
@@ -295,6 +303,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   g_autoptr(AviGossipMessage) message = NULL;
   guint n;
 
+  g_ptr_array_set_size (self->takers, 0);
   if (!avi_gossipsub_check_topic (name, error))
     return -1;
   if (g_bytes_get_size (data) > self->max_message)
@@ -305,6 +314,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
       return -1;
     }
 
+  self->n_published++;
   topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (name));
   if (topic == NULL || topic->n_subscribers == 0)
     {

@@ -74,4 +74,5 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ids_asked_of_it = 0;
   self->ids_asked_by_it = 0;
   self->ids_unwanted_by_it = 0;
+  self->n_dropped = 0;
 }

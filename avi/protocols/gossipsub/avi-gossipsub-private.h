@@ -73,6 +73,10 @@ struct _AviGossipsub
 
   GHashTable            *near_misses;     /* names that a near miss was sought for since subscriptions changed */
   GPtrArray             *picked;          /* of members; whoever picks uses it at once */
+  GPtrArray             *takers;          /* of AviPeerId: of the message published last */
+  guint64                n_published;
+  AviRpcQueueDropped     dropped;         /* of what made room; empty but while it is counted */
+  GPtrArray             *tallies;         /* of AviGossipsubTally */
   AviGossipsubStatistics statistics;
 };
 
@@ -89,7 +93,15 @@ void                avi_gossipsub_announce      (AviGossipsub *self, AviGossipsu
 void                avi_gossipsub_send          (AviGossipsub *self, AviGossipsubPeer *peer);
 /* FALSE: dropped, and counted. */
 gboolean            avi_gossipsub_send_message  (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message);
+/* The same of the message that we published last. */
+gboolean            avi_gossipsub_send_own      (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message);
 void                avi_gossipsub_send_gossip   (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields);
+
+/* @topic: NULL: there is none to count for. */
+void                avi_gossipsub_count         (AviGossipsub *self, AviGossipsubTopic *topic, AviTopicCount what,
+                                                 guint64 n);
+/* Messages of more than @max bytes are taken back. */
+void                avi_gossipsub_drop_larger   (AviGossipsub *self, AviGossipsubPeer *peer, gsize max);
 
 /* Into the mesh, and out of it with a back-off in seconds; the peer is told. */
 void                avi_gossipsub_graft         (AviGossipsub *self, AviGossipsubMember *member);

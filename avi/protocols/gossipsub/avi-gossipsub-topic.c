@@ -21,6 +21,8 @@ avi_gossipsub_topic_new (AviSipHash hash, AviSpan name)
 void
 avi_gossipsub_topic_free (AviGossipsubTopic *self)
 {
+  if (self->tally != NULL)
+    self->tally->abandoned = TRUE;
   g_ptr_array_unref (self->members);
   g_ref_string_release (self->name);
   g_free (self);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "avi-gossipsub-peer.h"
+#include "avi-topic-counts.h"
 
 G_BEGIN_DECLS
 
@@ -18,6 +19,14 @@ typedef enum
   AVI_MEMBER_FANOUT, /* only in others, that we publish to */
   AVI_MEMBER_N_PLACES
 } AviMemberPlace;
+
+/* What was counted of a topic and not told yet. */
+typedef struct
+{
+  GRefString    *topic;
+  AviTopicCounts counts;
+  gboolean       abandoned; /* the topic is gone */
+} AviGossipsubTally;
 
 struct _AviGossipsubTopic
 {
@@ -34,6 +43,8 @@ struct _AviGossipsubTopic
   gboolean    subscribed;
   /* µs; when the fanout ends unless we publish again. 0: there is none. */
   gint64      fanout_until;
+  /* In the router's list of those to be told; NULL: nothing was counted. */
+  AviGossipsubTally *tally;
   /* An event about its subscribers is on its way, for which the topic stays. */
   gboolean    announced;
 };

@@ -6,6 +6,13 @@
 #include "avi-error.h"
 #include "protocols/gossipsub/avi-rpc.h"
 
+static void
+avi_gossipsub_tally_free (AviGossipsubTally *self)
+{
+  g_ref_string_release (self->topic);
+  g_free (self);
+}
+
 AviGossipsub *
 avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
 {
@@ -42,6 +49,9 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->events = g_array_new (FALSE, FALSE, sizeof (AviGossipsubEvent));
   self->near_misses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->picked = g_ptr_array_new ();
+  self->takers = g_ptr_array_new ();
+  self->dropped.messages = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  self->tallies = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossipsub_tally_free);
   return self;
 }
 
@@ -70,6 +80,8 @@ avi_gossipsub_free (AviGossipsub *self)
   avi_gossipsub_release_names (&self->told);
   g_array_unref (self->events);
   g_ptr_array_unref (self->picked);
+  g_ptr_array_unref (self->takers);
+  g_ptr_array_unref (self->dropped.messages);
   g_hash_table_unref (self->near_misses);
   avi_promises_free (self->promises);
   avi_verifications_free (self->verifications);
@@ -77,6 +89,7 @@ avi_gossipsub_free (AviGossipsub *self)
   avi_seen_cache_free (self->seen);
   g_hash_table_unref (self->peers);
   g_hash_table_unref (self->topics);
+  g_ptr_array_unref (self->tallies);
   avi_key_pair_unref (self->identity);
   g_free (self);
 }
@@ -124,6 +137,40 @@ avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsubPeer *peer, AviGoss
       return NULL;
     }
   return avi_gossipsub_member_new (topic, peer);
+}
+
+/* --- counts --- */
+
+void
+avi_gossipsub_count (AviGossipsub *self, AviGossipsubTopic *topic, AviTopicCount what, guint64 n)
+{
+  if (topic == NULL)
+    return;
+  if (topic->tally == NULL)
+    {
+      if (self->tallies->len >= AVI_GOSSIPSUB_MAX_COUNTED)
+        return;
+      topic->tally = g_new0 (AviGossipsubTally, 1);
+      topic->tally->topic = g_ref_string_acquire (topic->name);
+      g_ptr_array_add (self->tallies, topic->tally);
+    }
+  topic->tally->counts.n[what] += n;
+}
+
+gboolean
+avi_gossipsub_next_counts (AviGossipsub *self, GRefString **name, AviTopicCounts *counts)
+{
+  AviGossipsubTally *tally;
+
+  if (self->tallies->len == 0)
+    return FALSE;
+  tally = self->tallies->pdata[self->tallies->len - 1];
+  *name = g_ref_string_acquire (tally->topic);
+  *counts = tally->counts;
+  if (!tally->abandoned)
+    avi_gossipsub_find_topic (self, AVI_SPAN_STRING (tally->topic))->tally = NULL;
+  g_ptr_array_set_size (self->tallies, self->tallies->len - 1);
+  return TRUE;
 }
 
 /* --- events --- */
@@ -193,29 +240,112 @@ avi_gossipsub_send (AviGossipsub *self, AviGossipsubPeer *peer)
     g_queue_unlink (&self->sending, &peer->sending);
 }
 
+static void
+avi_gossipsub_count_message (AviGossipsub *self, const AviGossipMessage *message, AviTopicCount what)
+{
+  avi_gossipsub_count (self, avi_gossipsub_find_topic (self, message->fields.topic), what, 1);
+}
+
+/* Whatever made room on the peer's queue. */
+static void
+avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer)
+{
+  AviRpcQueueDropped *dropped = &self->dropped;
+  guint n = dropped->messages->len + dropped->n_gossip;
+
+  if (n == 0)
+    return;
+  for (guint i = 0; i < dropped->messages->len; i++)
+    avi_gossipsub_count_message (self, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE);
+  g_ptr_array_set_size (dropped->messages, 0);
+  dropped->n_gossip = 0;
+  peer->n_dropped += n;
+  self->statistics.queue_drops += n;
+}
+
+static gboolean
+avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message)
+{
+  if (avi_gossipsub_peer_takes (peer, message))
+    return TRUE;
+  self->statistics.size_drops++;
+  avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_TOO_LARGE);
+  return FALSE;
+}
+
+/* @queued: FALSE: there was no room for it. */
+static gboolean
+avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message,
+                            gboolean queued)
+{
+  avi_gossipsub_count_dropped (self, peer);
+  if (!queued)
+    {
+      peer->n_dropped++;
+      self->statistics.queue_drops++;
+      avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_QUEUE);
+    }
+  avi_gossipsub_send (self, peer);
+  return queued;
+}
+
 gboolean
 avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
 {
-  if (!avi_gossipsub_peer_takes (peer, message))
-    {
-      self->statistics.size_drops++;
-      return FALSE;
-    }
-  if (!avi_rpc_queue_message (&peer->queue, message, &self->statistics.queue_drops))
-    {
-      self->statistics.queue_drops++;
-      return FALSE;
-    }
-  avi_gossipsub_send (self, peer);
-  return TRUE;
+  return avi_gossipsub_check_size (self, peer, message)
+         && avi_gossipsub_end_queueing (self, peer, message,
+                                        avi_rpc_queue_others (&peer->queue, message, &self->dropped));
+}
+
+gboolean
+avi_gossipsub_send_own (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+{
+  return avi_gossipsub_check_size (self, peer, message)
+         && avi_gossipsub_end_queueing (self, peer, message,
+                                        avi_rpc_queue_own (&peer->queue, message, self->n_published, &self->dropped));
 }
 
 void
 avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields)
 {
-  if (!avi_rpc_queue_gossip (&peer->queue, fields))
-    self->statistics.queue_drops++;
+  if (!avi_rpc_queue_gossip (&peer->queue, fields, &self->dropped))
+    self->dropped.n_gossip++;
+  avi_gossipsub_count_dropped (self, peer);
   avi_gossipsub_send (self, peer);
+}
+
+void
+avi_gossipsub_drop_larger (AviGossipsub *self, AviGossipsubPeer *peer, gsize max)
+{
+  GPtrArray *messages = self->dropped.messages;
+
+  avi_rpc_queue_drop_larger (&peer->queue, max, &self->dropped);
+  for (guint i = 0; i < messages->len; i++)
+    avi_gossipsub_count_message (self, messages->pdata[i], AVI_TOPIC_DROPPED_TOO_LARGE);
+  self->statistics.size_drops += messages->len;
+  g_ptr_array_set_size (messages, 0);
+  avi_gossipsub_send (self, peer);
+}
+
+guint64
+avi_gossipsub_get_n_published (AviGossipsub *self)
+{
+  return self->n_published;
+}
+
+guint64
+avi_gossipsub_get_n_taken (AviGossipsub *self, const AviPeerId *id)
+{
+  AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);
+
+  return peer != NULL ? MIN (avi_rpc_queue_get_first_own (&peer->queue) - 1, self->n_published) : self->n_published;
+}
+
+const AviPeerId *const *
+avi_gossipsub_get_takers (AviGossipsub *self, guint *n)
+{
+  *n = self->takers->len;
+  return (const AviPeerId *const *) self->takers->pdata;
 }
 
 void
@@ -313,6 +443,12 @@ guint64
 avi_gossipsub_get_seqno (AviGossipsub *self)
 {
   return self->next_seqno - 1;
+}
+
+guint64
+avi_gossipsub_skip_seqno (AviGossipsub *self)
+{
+  return self->next_seqno++;
 }
 
 void

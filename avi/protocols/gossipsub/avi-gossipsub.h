@@ -17,6 +17,7 @@
 #include "avi-message.h"
 #include "crypto/avi-key.h"
 #include "crypto/avi-random.h"
+#include "protocols/gossipsub/avi-topic-counts.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +32,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_OLD_RPC  (1024 * 1024)        /* of one that the AVI nodes in the field take */
 #define AVI_GOSSIPSUB_MAX_TOPIC    1024                 /* bytes of a topic's name */
 #define AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS 1024            /* topics that we subscribe to */
+#define AVI_GOSSIPSUB_MAX_COUNTED  1024                 /* topics with counts that were not asked for yet */
 
 typedef struct _AviGossipsub AviGossipsub;
 
@@ -81,7 +83,7 @@ typedef struct
   guint64 invalid;         /* dropped: malformed, bad signature, too large, not ours though it says so */
   guint64 unwanted;        /* dropped: on a topic that we do not subscribe to */
   guint64 verify_drops;    /* dropped: too many signatures being checked; gossip may bring them again */
-  guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue */
+  guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue, the oldest of others' first */
   guint64 size_drops;      /* messages not sent to a peer that takes none so large */
   guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
   guint64 iwant_recovered; /* messages that came by IWANT */
@@ -141,12 +143,24 @@ void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint6
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
 /* Of the message published last. */
 guint64  avi_gossipsub_get_seqno   (AviGossipsub *self);
+/* One more of ours that no peer is to get: takes a number, as if it were published to nobody. */
+guint64  avi_gossipsub_skip_seqno  (AviGossipsub *self);
+/* To whom the message published last was queued: so many ids, which are good until the next call: (transfer none) */
+const AviPeerId *const *avi_gossipsub_get_takers (AviGossipsub *self, guint *n);
+/* Messages that were published, which number them from 1 on. */
+guint64  avi_gossipsub_get_n_published (AviGossipsub *self);
+/* Of these, all up to that number have left @peer's queue: by `transmit`, or since it has them or takes none so large. */
+guint64  avi_gossipsub_get_n_taken (AviGossipsub *self, const AviPeerId *peer);
 void     avi_gossipsub_verified    (AviGossipsub *self, guint64 ticket, gboolean valid, gint64 now);
 /* The wall clock was set: see AviGossipsubConfig. */
 void     avi_gossipsub_set_unix_offset (AviGossipsub *self, gint64 unix_offset);
 
 guint    avi_gossipsub_count_subscribers (AviGossipsub *self, const char *topic);
 void     avi_gossipsub_get_statistics    (AviGossipsub *self, AviGossipsubStatistics *out);
+/* What was counted of some topic since this was last said of it; FALSE: nothing more. @topic: (transfer full).
+ * Of more than AVI_GOSSIPSUB_MAX_COUNTED topics nothing is said. What becomes of our own messages is counted by
+ * whoever drives. */
+gboolean avi_gossipsub_next_counts       (AviGossipsub *self, GRefString **topic, AviTopicCounts *counts);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviGossipsub, avi_gossipsub_free)
 

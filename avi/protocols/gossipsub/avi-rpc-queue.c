@@ -13,6 +13,7 @@
 
 #define COMPACT_FROM     64 /* messages taken out before the array is moved up */
 #define CONTROL_OVERHEAD 8  /* tag and length of the field that holds the control messages */
+#define LEN_ROOM         4  /* what the length in front of an RPC takes at most */
 
 void
 avi_rpc_queue_init (AviRpcQueue *self, gsize max_bytes)
@@ -20,38 +21,66 @@ avi_rpc_queue_init (AviRpcQueue *self, gsize max_bytes)
   *self = (AviRpcQueue) { .max_bytes = max_bytes };
   self->subscriptions = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
   self->grafts = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
-  self->messages = g_ptr_array_new ();
+  for (guint i = 0; i < AVI_RPC_QUEUE_N_RANKS; i++)
+    self->lanes[i].items = g_array_new (FALSE, FALSE, sizeof (AviRpcQueueItem));
   g_queue_init (&self->gossip);
+}
+
+static guint
+avi_rpc_queue_lane_count (const AviRpcQueueLane *self)
+{
+  return self->items->len - self->first;
+}
+
+static AviRpcQueueItem *
+avi_rpc_queue_lane_get (const AviRpcQueueLane *self, guint index)
+{
+  return &g_array_index (self->items, AviRpcQueueItem, index);
+}
+
+static AviGossipMessage *
+avi_rpc_queue_lane_peek (const AviRpcQueueLane *self)
+{
+  return avi_rpc_queue_lane_get (self, self->first)->message;
 }
 
 static guint
 avi_rpc_queue_count_messages (const AviRpcQueue *self)
 {
-  return self->messages->len - self->first_message;
+  guint n = 0;
+
+  for (guint i = 0; i < AVI_RPC_QUEUE_N_RANKS; i++)
+    n += avi_rpc_queue_lane_count (&self->lanes[i]);
+  return n;
+}
+
+static void
+avi_rpc_queue_discount (AviRpcQueue *self, AviRpcQueueRank rank, const AviGossipMessage *message)
+{
+  gsize cost = avi_gossip_message_get_cost (message);
+
+  self->bytes -= cost;
+  if (rank == AVI_RPC_QUEUE_OWN)
+    self->own_bytes -= cost;
 }
 
 static AviGossipMessage *
-avi_rpc_queue_peek_message (const AviRpcQueue *self)
+avi_rpc_queue_take_message (AviRpcQueue *self, AviRpcQueueRank rank)
 {
-  return self->messages->pdata[self->first_message];
-}
+  AviRpcQueueLane *lane = &self->lanes[rank];
+  AviGossipMessage *message = avi_rpc_queue_lane_get (lane, lane->first++)->message;
 
-static AviGossipMessage *
-avi_rpc_queue_take_message (AviRpcQueue *self)
-{
-  AviGossipMessage *message = self->messages->pdata[self->first_message++];
-
-  if (self->first_message == self->messages->len)
+  if (lane->first == lane->items->len)
     {
-      g_ptr_array_set_size (self->messages, 0);
-      self->first_message = 0;
+      g_array_set_size (lane->items, 0);
+      lane->first = 0;
     }
-  else if (self->first_message >= COMPACT_FROM && 2 * self->first_message >= self->messages->len)
+  else if (lane->first >= COMPACT_FROM && 2 * lane->first >= lane->items->len)
     {
-      g_ptr_array_remove_range (self->messages, 0, self->first_message);
-      self->first_message = 0;
+      g_array_remove_range (lane->items, 0, lane->first);
+      lane->first = 0;
     }
-  self->bytes -= avi_gossip_message_get_cost (message);
+  avi_rpc_queue_discount (self, rank, message);
   return message;
 }
 
@@ -68,12 +97,15 @@ avi_rpc_queue_take_gossip (AviRpcQueue *self)
 void
 avi_rpc_queue_clear (AviRpcQueue *self)
 {
-  while (avi_rpc_queue_count_messages (self) > 0)
-    avi_gossip_message_unref (avi_rpc_queue_take_message (self));
+  for (guint i = 0; i < AVI_RPC_QUEUE_N_RANKS; i++)
+    {
+      while (avi_rpc_queue_lane_count (&self->lanes[i]) > 0)
+        avi_gossip_message_unref (avi_rpc_queue_take_message (self, i));
+      g_clear_pointer (&self->lanes[i].items, g_array_unref);
+    }
   while (!g_queue_is_empty (&self->gossip))
     g_bytes_unref (avi_rpc_queue_take_gossip (self));
   g_clear_pointer (&self->urgent, g_byte_array_unref);
-  g_clear_pointer (&self->messages, g_ptr_array_unref);
   g_clear_pointer (&self->subscriptions, g_hash_table_unref);
   g_clear_pointer (&self->grafts, g_hash_table_unref);
 }
@@ -114,57 +146,110 @@ avi_rpc_queue_prune (AviRpcQueue *self, GRefString *topic, guint backoff)
   g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (backoff));
 }
 
-gboolean
-avi_rpc_queue_message (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped)
+static void
+avi_rpc_queue_drop_gossip (AviRpcQueue *self, AviRpcQueueDropped *dropped)
 {
-  gsize cost = avi_gossip_message_get_cost (message);
+  g_bytes_unref (avi_rpc_queue_take_gossip (self));
+  dropped->n_gossip++;
+}
 
-  if (self->bytes - self->gossip_bytes + cost > self->max_bytes)
+/* FALSE: nothing is left that gives way. */
+static gboolean
+avi_rpc_queue_shed (AviRpcQueue *self, AviRpcQueueDropped *dropped)
+{
+  if (avi_rpc_queue_lane_count (&self->lanes[AVI_RPC_QUEUE_OTHERS]) > 0)
+    g_ptr_array_add (dropped->messages, avi_rpc_queue_take_message (self, AVI_RPC_QUEUE_OTHERS));
+  else if (!g_queue_is_empty (&self->gossip))
+    avi_rpc_queue_drop_gossip (self, dropped);
+  else
+    return FALSE;
+  return TRUE;
+}
+
+/* @kept: bytes of what does not give way to it. */
+static gboolean
+avi_rpc_queue_put (AviRpcQueue *self, AviRpcQueueRank rank, AviRpcQueueItem item, gsize kept,
+                   AviRpcQueueDropped *dropped)
+{
+  gsize cost = avi_gossip_message_get_cost (item.message);
+
+  if (kept + cost > self->max_bytes)
     return FALSE;
   while (self->bytes + cost > self->max_bytes)
-    {
-      g_bytes_unref (avi_rpc_queue_take_gossip (self));
-      ++*dropped;
-    }
+    avi_rpc_queue_shed (self, dropped);
 
-  g_ptr_array_add (self->messages, avi_gossip_message_ref (message));
+  avi_gossip_message_ref (item.message);
+  g_array_append_val (self->lanes[rank].items, item);
   self->bytes += cost;
   return TRUE;
 }
 
-static void
-avi_rpc_queue_remove (AviRpcQueue *self, guint index)
+gboolean
+avi_rpc_queue_own (AviRpcQueue *self, AviGossipMessage *message, guint64 number, AviRpcQueueDropped *dropped)
 {
-  AviGossipMessage *message = self->messages->pdata[index];
+  AviRpcQueueItem item = { message, number };
 
-  self->bytes -= avi_gossip_message_get_cost (message);
-  g_ptr_array_remove_index (self->messages, index);
-  avi_gossip_message_unref (message);
+  if (!avi_rpc_queue_put (self, AVI_RPC_QUEUE_OWN, item, self->own_bytes, dropped))
+    return FALSE;
+  self->own_bytes += avi_gossip_message_get_cost (message);
+  return TRUE;
 }
 
-guint
-avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max)
+gboolean
+avi_rpc_queue_others (AviRpcQueue *self, AviGossipMessage *message, AviRpcQueueDropped *dropped)
 {
-  guint n = 0;
+  AviRpcQueueItem item = { message, 0 };
 
-  for (guint i = self->messages->len; i > self->first_message; i--)
-    if (((AviGossipMessage *) self->messages->pdata[i - 1])->entry.len > max)
-      {
-        avi_rpc_queue_remove (self, i - 1);
-        n++;
-      }
-  return n;
+  return avi_rpc_queue_put (self, AVI_RPC_QUEUE_OTHERS, item, self->own_bytes + self->gossip_bytes, dropped);
+}
+
+guint64
+avi_rpc_queue_get_first_own (const AviRpcQueue *self)
+{
+  const AviRpcQueueLane *lane = &self->lanes[AVI_RPC_QUEUE_OWN];
+
+  return avi_rpc_queue_lane_count (lane) > 0 ? avi_rpc_queue_lane_get (lane, lane->first)->number : G_MAXUINT64;
+}
+
+/* (transfer full) */
+static AviGossipMessage *
+avi_rpc_queue_remove (AviRpcQueue *self, AviRpcQueueRank rank, guint index)
+{
+  AviRpcQueueLane *lane = &self->lanes[rank];
+  AviGossipMessage *message = avi_rpc_queue_lane_get (lane, index)->message;
+
+  g_array_remove_index (lane->items, index);
+  avi_rpc_queue_discount (self, rank, message);
+  return message;
+}
+
+void
+avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max, AviRpcQueueDropped *dropped)
+{
+  for (guint rank = 0; rank < AVI_RPC_QUEUE_N_RANKS; rank++)
+    {
+      AviRpcQueueLane *lane = &self->lanes[rank];
+
+      for (guint i = lane->items->len; i > lane->first; i--)
+        if (avi_rpc_queue_lane_get (lane, i - 1)->message->entry.len > max)
+          g_ptr_array_add (dropped->messages, avi_rpc_queue_remove (self, rank, i - 1));
+    }
 }
 
 gboolean
 avi_rpc_queue_drop (AviRpcQueue *self, AviMessageId id)
 {
-  for (guint i = self->first_message; i < self->messages->len; i++)
-    if (avi_message_id_equal (&((AviGossipMessage *) self->messages->pdata[i])->id, &id))
-      {
-        avi_rpc_queue_remove (self, i);
-        return TRUE;
-      }
+  for (guint rank = 0; rank < AVI_RPC_QUEUE_N_RANKS; rank++)
+    {
+      AviRpcQueueLane *lane = &self->lanes[rank];
+
+      for (guint i = lane->first; i < lane->items->len; i++)
+        if (avi_message_id_equal (&avi_rpc_queue_lane_get (lane, i)->message->id, &id))
+          {
+            avi_gossip_message_unref (avi_rpc_queue_remove (self, rank, i));
+            return TRUE;
+          }
+    }
   return FALSE;
 }
 
@@ -186,10 +271,16 @@ avi_rpc_queue_extensions (AviRpcQueue *self)
 }
 
 gboolean
-avi_rpc_queue_gossip (AviRpcQueue *self, AviSpan fields)
+avi_rpc_queue_gossip (AviRpcQueue *self, AviSpan fields, AviRpcQueueDropped *dropped)
 {
-  if (self->bytes + fields.len > self->max_bytes)
+  gsize share = self->max_bytes / AVI_RPC_QUEUE_GOSSIP_SHARE;
+
+  if (fields.len > share || self->own_bytes + fields.len > self->max_bytes)
     return FALSE;
+  while (self->gossip_bytes + fields.len > share)
+    avi_rpc_queue_drop_gossip (self, dropped);
+  while (self->bytes + fields.len > self->max_bytes)
+    avi_rpc_queue_shed (self, dropped);
   g_queue_push_tail (&self->gossip, g_bytes_new (fields.data, fields.len));
   self->gossip_bytes += fields.len;
   self->bytes += fields.len;
@@ -206,7 +297,7 @@ typedef struct
 static gboolean
 avi_rpc_draft_has_room (const AviRpcDraft *self, gsize len)
 {
-  return self->body->len + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_RPC;
+  return self->body->len - LEN_ROOM + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_RPC;
 }
 
 /* What goes first finds an empty draft, and fits. */
@@ -265,16 +356,22 @@ avi_rpc_queue_pop_grafts (AviRpcQueue *self, AviRpcDraft *draft)
     }
 }
 
-static void
-avi_rpc_queue_pop_messages (AviRpcQueue *self, AviRpcDraft *draft)
+/* FALSE: some are left, before which nothing of a lower rank goes. */
+static gboolean
+avi_rpc_queue_pop_messages (AviRpcQueue *self, AviRpcQueueRank rank, AviRpcDraft *draft)
 {
-  while (avi_rpc_queue_count_messages (self) > 0
-         && avi_rpc_draft_has_room (draft, avi_rpc_queue_peek_message (self)->entry.len))
-    {
-      g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self);
+  AviRpcQueueLane *lane = &self->lanes[rank];
 
+  while (avi_rpc_queue_lane_count (lane) > 0)
+    {
+      g_autoptr(AviGossipMessage) message = NULL;
+
+      if (!avi_rpc_draft_has_room (draft, avi_rpc_queue_lane_peek (lane)->entry.len))
+        return FALSE;
+      message = avi_rpc_queue_take_message (self, rank);
       g_byte_array_append (draft->body, message->entry.data, message->entry.len);
     }
+  return TRUE;
 }
 
 static void
@@ -290,42 +387,49 @@ avi_rpc_queue_pop_gossip (AviRpcQueue *self, AviRpcDraft *draft)
     }
 }
 
+/* The length is written before what it counts, whose bytes stay where they are. Takes the body. */
 static GBytes *
 avi_rpc_draft_finish (AviRpcDraft *self)
 {
+  g_autoptr(GBytes) whole = NULL;
   guint8 len[10];
   gsize len_len;
-  guint8 *rpc;
 
   if (self->control->len > 0)
     avi_rpc_put_bytes (self->body, AVI_RPC_CONTROL, AVI_SPAN (self->control->data, self->control->len));
 
-  len_len = avi_rpc_encode_varint (self->body->len, len);
-  rpc = g_malloc (len_len + self->body->len);
-  memcpy (rpc, len, len_len);
-  memcpy (rpc + len_len, self->body->data, self->body->len);
-  return g_bytes_new_take (rpc, len_len + self->body->len);
+  len_len = avi_rpc_encode_varint (self->body->len - LEN_ROOM, len);
+  g_assert (len_len <= LEN_ROOM);
+  memcpy (self->body->data + LEN_ROOM - len_len, len, len_len);
+  whole = g_byte_array_free_to_bytes (g_steal_pointer (&self->body));
+  return g_bytes_new_from_bytes (whole, LEN_ROOM - len_len, g_bytes_get_size (whole) - LEN_ROOM + len_len);
 }
 
 static GBytes *
 avi_rpc_queue_pop_mixed (AviRpcQueue *self)
 {
-  g_autoptr(GByteArray) body = g_byte_array_new ();
   g_autoptr(GByteArray) control = g_byte_array_new ();
-  AviRpcDraft draft = { body, control };
+  AviRpcDraft draft = { g_byte_array_sized_new (LEN_ROOM + (guint) MIN (self->bytes, AVI_RPC_QUEUE_MAX_RPC)), control };
 
+  g_byte_array_set_size (draft.body, LEN_ROOM);
   avi_rpc_queue_pop_urgent (self, &draft);
   avi_rpc_queue_pop_subscriptions (self, &draft);
   avi_rpc_queue_pop_grafts (self, &draft);
-  avi_rpc_queue_pop_messages (self, &draft);
+  if (avi_rpc_queue_pop_messages (self, AVI_RPC_QUEUE_OWN, &draft))
+    avi_rpc_queue_pop_messages (self, AVI_RPC_QUEUE_OTHERS, &draft);
   avi_rpc_queue_pop_gossip (self, &draft);
-  return body->len + control->len > 0 ? avi_rpc_draft_finish (&draft) : NULL;
+  if (draft.body->len + control->len > LEN_ROOM)
+    return avi_rpc_draft_finish (&draft);
+  g_byte_array_unref (draft.body);
+  return NULL;
 }
 
 static GBytes *
 avi_rpc_queue_pop_message (AviRpcQueue *self)
 {
-  g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self);
+  gboolean own = avi_rpc_queue_lane_count (&self->lanes[AVI_RPC_QUEUE_OWN]) > 0;
+  g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self, own ? AVI_RPC_QUEUE_OWN
+                                                                              : AVI_RPC_QUEUE_OTHERS);
 
   return g_bytes_ref (message->rpc);
 }

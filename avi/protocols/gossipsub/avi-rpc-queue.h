@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * AviRpcQueue: what is to be sent to one peer, and how it is cut into RPCs. Changes of state
- * (subscriptions, GRAFT, PRUNE) are held once per topic, the newest winning, so they are bounded by
- * our topics and never lost; messages and gossip are bounded in bytes, and gossip gives way first.
- * IDONTWANT goes before all messages, since it is of use only while they are under way.
+ * AviRpcQueue: what is to be sent to one peer, and how it is cut into RPCs. First goes control:
+ * IDONTWANT, since it is of use only while messages are under way, and changes of state
+ * (subscriptions, GRAFT, PRUNE), held once per topic, the newest winning, so that they are bounded
+ * by our topics and never lost. Then what we publish, then messages of others, then gossip; of each
+ * the oldest first.
+ *
+ * Messages and gossip are bounded in bytes. What a peer is too slow for it loses in this order: the
+ * oldest messages of others, which have most likely come to it another way by now, and of which
+ * gossip tells it; then gossip; what we publish only where nothing else is left to drop.
  * Used by the router's files only.
  */
 #pragma once
@@ -16,16 +21,37 @@ G_BEGIN_DECLS
  * message that alone is more goes alone. */
 #define AVI_RPC_QUEUE_MAX_RPC    (64 * 1024)
 #define AVI_RPC_QUEUE_MAX_GOSSIP (16 * 1024)
+/* Gossip has one part in so many of a queue: beyond it the oldest gives way to what is newer. */
+#define AVI_RPC_QUEUE_GOSSIP_SHARE 8
+
+typedef enum
+{
+  AVI_RPC_QUEUE_OWN,     /* what we publish */
+  AVI_RPC_QUEUE_OTHERS,  /* what others publish: forwarded, or asked for */
+  AVI_RPC_QUEUE_N_RANKS
+} AviRpcQueueRank;
+
+typedef struct
+{
+  AviGossipMessage *message; /* owned */
+  guint64           number;  /* of what we publish, counting up; of others' no matter */
+} AviRpcQueueItem;
+
+typedef struct
+{
+  GArray *items; /* of AviRpcQueueItem, from `first` on */
+  guint   first;
+} AviRpcQueueLane;
 
 typedef struct
 {
   gsize       max_bytes;     /* of messages and gossip */
   gsize       bytes;
   gsize       gossip_bytes;  /* of them, gossip */
+  gsize       own_bytes;     /* and what we publish */
   GHashTable *subscriptions; /* topic's name → what to tell of it */
   GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
-  GPtrArray  *messages;      /* AviGossipMessage, owned, from first_message on */
-  guint       first_message;
+  AviRpcQueueLane lanes[AVI_RPC_QUEUE_N_RANKS];
   GQueue      gossip;        /* GBytes: fields of a ControlMessage */
   GByteArray *urgent;        /* likewise, to go first; at most AVI_RPC_QUEUE_MAX_GOSSIP; NULL: none */
   gboolean    extensions;    /* to be said with what goes first on the stream */
@@ -43,12 +69,23 @@ void     avi_rpc_queue_graft     (AviRpcQueue *self, GRefString *topic);
 /* @backoff: seconds; 0: not said. */
 void     avi_rpc_queue_prune     (AviRpcQueue *self, GRefString *topic, guint backoff);
 
-/* FALSE: no room, and nothing changed. @dropped: goes up by each gossip that had to make room. */
-gboolean avi_rpc_queue_message   (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped);
-/* How many messages of more than @max bytes, as part of an RPC, were taken out. */
-guint    avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max);
+/* What had to make room: messages (owned), for whoever counts them by topic, and pieces of gossip. */
+typedef struct
+{
+  GPtrArray *messages;
+  guint      n_gossip;
+} AviRpcQueueDropped;
+
+/* FALSE: no room, and nothing changed. */
+gboolean avi_rpc_queue_own       (AviRpcQueue *self, AviGossipMessage *message, guint64 number,
+                                  AviRpcQueueDropped *dropped);
+gboolean avi_rpc_queue_others    (AviRpcQueue *self, AviGossipMessage *message, AviRpcQueueDropped *dropped);
+/* The number of the first of what we publish that is still here; G_MAXUINT64: there is none. */
+guint64  avi_rpc_queue_get_first_own (const AviRpcQueue *self);
+/* Takes out messages of more than @max bytes, as part of an RPC. */
+void     avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max, AviRpcQueueDropped *dropped);
 /* @fields: of a ControlMessage, at most AVI_RPC_QUEUE_MAX_GOSSIP. FALSE: no room. */
-gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields);
+gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields, AviRpcQueueDropped *dropped);
 
 /* The same, before all else. FALSE: no room. */
 gboolean avi_rpc_queue_urgent    (AviRpcQueue *self, AviSpan fields);

@@ -132,6 +132,128 @@ test_publishing_waits (void)
   wait_until (n_published == N_PUBLISHED && n_heard == N_PUBLISHED);
 }
 
+static void
+test_publish_sync (void)
+{
+  g_autoptr(AviDevice) from = start_device ("from");
+  g_autoptr(AviDevice) to = start_device ("to");
+  g_autoptr(AviSubscription) subscription = subscribe (to, "x");
+  g_autoptr(GCancellable) cancelled = g_cancellable_new ();
+  g_autoptr(GBytes) data = g_bytes_new_static ("text", 4);
+  g_autoptr(GError) error = NULL;
+  guint n_heard = 0;
+
+  if (skip_unthreaded ())
+    return;
+  g_signal_connect (subscription, "message", G_CALLBACK (on_heard), &n_heard);
+  g_assert_cmpint (avi_device_publish_sync (from, "x", data, AVI_PUBLISH_NONE, NULL, NULL), ==, 0);
+  g_object_unref (connect_devices (from, to));
+  await_subscribers (from, "x", 1);
+  g_assert_cmpint (avi_device_publish_sync (from, "x", data, AVI_PUBLISH_NONE, NULL, NULL), ==, 1);
+  wait_until (n_heard == 1);
+
+  g_cancellable_cancel (cancelled);
+  g_assert_cmpint (avi_device_publish_sync (from, "x", data, AVI_PUBLISH_NONE, cancelled, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  stop_device (from);
+  g_assert_cmpint (avi_device_publish_sync (from, "x", data, AVI_PUBLISH_NONE, NULL, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING);
+}
+
+/* --- holding --- */
+
+static void
+append (AviSubscription *subscription, AviMessage *message, GString *heard)
+{
+  g_string_append_printf (heard, "%s ", avi_message_get_text (message));
+}
+
+static gint
+hold (AviDevice *device, const char *topic, const char *text, GError **error)
+{
+  g_autoptr(GBytes) data = g_bytes_new (text, strlen (text));
+
+  return avi_device_publish_full (device, topic, data, AVI_PUBLISH_HOLD, error);
+}
+
+/* Published while nobody is there, it comes, in order, and before what is published then. */
+static void
+test_hold (void)
+{
+  g_autoptr(AviDevice) from = start_device ("from");
+  g_autoptr(AviDevice) to = start_device ("to");
+  g_autoptr(AviSubscription) subscription = subscribe (to, "x");
+  g_autoptr(GBytes) data = g_bytes_new_static ("three", 5);
+  g_autoptr(GString) heard = g_string_new (NULL);
+  g_autoptr(AviPeer) peer = NULL;
+  g_auto(Outcome) outcome = { NULL };
+
+  g_signal_connect (subscription, "message", G_CALLBACK (append), heard);
+  g_assert_cmpint (hold (from, "x", "one", NULL), ==, 0);
+  g_assert_cmpint (hold (from, "x", "two", NULL), ==, 0);
+  avi_device_publish_async (from, "x", data, AVI_PUBLISH_HOLD, NULL, on_done, &outcome);
+  g_assert_cmpint (avi_device_publish_text (from, "x", "lost", NULL), ==, 0);
+  peer = connect_devices (from, to);
+  await_subscribers (from, "x", 1);
+  g_assert_cmpint (avi_device_publish_text (from, "x", "four", NULL), ==, 1);
+  wait_until (outcome.result != NULL && g_str_has_suffix (heard->str, "four "));
+  g_assert_cmpint (avi_device_publish_finish (from, outcome.result, NULL), ==, 1);
+  g_assert_cmpstr (heard->str, ==, "one two three four ");
+}
+
+static void
+test_hold_limits (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autofree char *long_text = g_strnfill (101, 'x');
+  g_autoptr(GError) many = NULL, much = NULL;
+  g_autoptr(AviTopicStatistics) statistics = NULL;
+
+  g_object_set (device, "max-held", 2, "max-held-bytes", 100, NULL);
+  avi_device_start (device, NULL, NULL);
+  g_assert_cmpint (hold (device, "x", "one", NULL), ==, 0);
+  g_assert_cmpint (hold (device, "x", "two", NULL), ==, 0);
+  g_assert_cmpint (hold (device, "x", "three", &many), ==, -1);
+  g_assert_error (many, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (many->message, "“x”"));
+  g_assert_nonnull (strstr (many->message, "at most 2 (max-held)"));
+  g_assert_cmpint (hold (device, "y", long_text, &much), ==, -1);
+  g_assert_error (much, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (much->message, "at most 100 (max-held-bytes)"));
+  statistics = avi_device_get_topic_statistics (device, "x");
+  g_assert_cmpuint (avi_topic_statistics_get_held (statistics), ==, 2);
+}
+
+static void
+test_hold_timeout (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autoptr(GBytes) data = g_bytes_new_static ("text", 4);
+  g_auto(Outcome) late = { NULL }, stopped = { NULL };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AviTopicStatistics) statistics = NULL;
+
+  g_object_set (device, "hold-timeout", 1, NULL);
+  avi_device_start (device, NULL, NULL);
+  avi_device_publish_async (device, "x", data, AVI_PUBLISH_HOLD, NULL, on_done, &late);
+  wait_until (late.result != NULL);
+  g_assert_cmpint (avi_device_publish_finish (device, late.result, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_TIMEOUT);
+  g_assert_nonnull (strstr (error->message, "“x” within 1.0 s (hold-timeout)"));
+  g_clear_error (&error);
+
+  /* What is held does not outlast the device's run. */
+  avi_device_publish_async (device, "x", data, AVI_PUBLISH_HOLD, NULL, on_done, &stopped);
+  stop_device (device);
+  wait_until (stopped.result != NULL);
+  g_assert_cmpint (avi_device_publish_finish (device, stopped.result, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_CLOSED);
+  statistics = avi_device_get_topic_statistics (device, "x");
+  g_assert_cmpuint (avi_topic_statistics_get_held (statistics), ==, 0);
+  g_assert_cmpuint (avi_topic_statistics_get_dropped (statistics, AVI_DROP_REASON_HELD), ==, 2);
+}
+
 /* --- who subscribes --- */
 
 static void
@@ -329,6 +451,11 @@ main (int argc, char **argv)
   g_test_add_func ("/device-messages/a topic that cannot be is refused", test_topics);
   g_test_add_func ("/device-messages/a message over the limit is refused with its size and the limit", test_too_large);
   g_test_add_func ("/device-messages/what is published waits for room, and nothing is lost", test_publishing_waits);
+  g_test_add_func ("/device-messages/the synchronous form says how many have it", test_publish_sync);
+  g_test_add_func ("/device-messages/what is held comes to the first who subscribes, in order", test_hold);
+  g_test_add_func ("/device-messages/no more is held than may be, and the error says of what", test_hold_limits);
+  g_test_add_func ("/device-messages/what is held for too long, or at a stop, is dropped, told and counted",
+                   test_hold_timeout);
   g_test_add_func ("/device-messages/subscribers are waited for by topic and number", test_wait_for_subscribers);
   ADD_SHARED ("/device-messages/the device tells of each message once, by its topic", test_shared_details);
   ADD_SHARED ("/device-messages/the device tells of a message after all its subscriptions", test_shared_order);

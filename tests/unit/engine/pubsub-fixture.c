@@ -55,7 +55,8 @@ pubsub_fixture_tear_down (PubsubFixture *self, gconstpointer data)
   avi_core_unsubscribe (self->under_test.core, self->inbox);
   avi_inbox_unref (self->inbox);
   core_fixture_clear (&self->under_test);
-  puppet_free (self->puppets[0]);
+  for (guint i = 0; self->puppets[i] != NULL; i++)
+    puppet_free (self->puppets[i]);
   avi_key_pair_unref (self->other);
   g_clear_pointer (&self->last, avi_message_unref);
   g_string_free (self->heard, TRUE);

@@ -16,7 +16,7 @@ typedef struct
 {
   CoreFixture    under_test;
   AviKeyPair    *other;
-  Puppet        *puppets[2];
+  Puppet        *puppets[4]; /* tests may add to the first */
   AviInbox      *inbox;
   AviLinkStream *stream;  /* the puppet's, for messages */
   GString       *heard;   /* texts of messages, each with a full stop */

@@ -628,5 +628,14 @@ gboolean
 puppet_has_heard (Puppet     *self,
                   const char *text)
 {
-  return self->heard->len > 0 && memmem (self->heard->data, self->heard->len, text, strlen (text)) != NULL;
+  return puppet_find_heard (self, text) > 0;
+}
+
+gsize
+puppet_find_heard (Puppet     *self,
+                   const char *text)
+{
+  const guint8 *found = self->heard->len > 0 ? memmem (self->heard->data, self->heard->len, text, strlen (text)) : NULL;
+
+  return found != NULL ? (gsize) (found - self->heard->data) + 1 : 0;
 }

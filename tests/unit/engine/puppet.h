@@ -92,5 +92,7 @@ void               puppet_set_max_rpc   (Puppet *self, gsize max_rpc);
 void               puppet_end_pubsub    (Puppet *self);
 /* @text came on one of them, anywhere. */
 gboolean           puppet_has_heard     (Puppet *self, const char *text);
+/* Where, from 1 on; 0: it did not come. */
+gsize              puppet_find_heard    (Puppet *self, const char *text);
 
 G_END_DECLS

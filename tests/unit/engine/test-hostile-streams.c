@@ -457,7 +457,7 @@ test_not_reading (HostileFixture *fixture, gconstpointer data)
   g_assert_cmpuint (publishing.most, >, 1024 * 1024 / 2);
   g_assert_cmpuint (publishing.most, <=, AVI_ENGINE_WRITER_LIMIT + 1024 * 1024 + AVI_GOSSIPSUB_MAX_RPC);
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "sends-dropped"), >, 0);
-  log_keeper_assert ("pub/sub: the peer has read nothing for 1000 ms, with ");
+  log_keeper_assert (" bytes in 1000 ms, with ");
   g_assert_true (core_fixture_is_connected (&fixture->under_test, fixture->keys[0]));
 
   core_fixture_inspect (&fixture->under_test, probe, NULL);

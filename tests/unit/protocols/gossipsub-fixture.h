@@ -226,6 +226,16 @@ gossip_assert_lines (GPtrArray *lines, const char *expected)
   g_assert_cmpstr (joined, ==, expected);
 }
 
+/* NULL: none has @text. */
+static inline const char *
+gossip_find_line (GPtrArray *lines, const char *text)
+{
+  for (guint i = 0; i < lines->len; i++)
+    if (strstr (lines->pdata[i], text) != NULL)
+      return lines->pdata[i];
+  return NULL;
+}
+
 #define gossip_assert_sent(g, expected) (gossip_pump (g), gossip_assert_lines ((g)->sent, expected))
 #define gossip_assert_told(g, expected) (gossip_pump (g), gossip_assert_lines ((g)->told, expected))
 

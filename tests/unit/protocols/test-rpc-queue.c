@@ -11,7 +11,8 @@ typedef struct
 {
   AviRpcQueue queue;
   Gossip      notes; /* for what it writes down only */
-  guint64     dropped;
+  AviRpcQueueDropped dropped;
+  guint64     number; /* of what we publish */
 } Fixture;
 
 static void
@@ -19,6 +20,7 @@ set_up (Fixture *f, gconstpointer limit)
 {
   avi_rpc_queue_init (&f->queue, limit != NULL ? GPOINTER_TO_SIZE (limit) : NO_LIMIT);
   f->notes.sent = g_ptr_array_new_with_free_func (g_free);
+  f->dropped.messages = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
 }
 
 static void
@@ -26,17 +28,42 @@ tear_down (Fixture *f, gconstpointer data)
 {
   avi_rpc_queue_clear (&f->queue);
   g_ptr_array_unref (f->notes.sent);
+  g_ptr_array_unref (f->dropped.messages);
+}
+
+static AviGossipMessage *
+make_of (const char *text, guint64 id)
+{
+  g_autoptr(GBytes) raw = gossip_sign (1, "chat", text, 1);
+  AviGossipFields fields;
+
+  g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
+  return avi_gossip_message_new (&fields, (AviMessageId) { 1, id });
 }
 
 static AviGossipMessage *
 make (gsize size)
 {
   g_autofree char *text = g_strnfill (size, 'x');
-  g_autoptr(GBytes) raw = gossip_sign (1, "chat", text, 1);
-  AviGossipFields fields;
 
-  g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
-  return avi_gossip_message_new (&fields, (AviMessageId) { 1, 1 });
+  return make_of (text, 1);
+}
+
+static gboolean
+push_text (Fixture *f, const char *text)
+{
+  g_autoptr(AviGossipMessage) message = make_of (text, f->number);
+
+  return avi_rpc_queue_others (&f->queue, message, &f->dropped);
+}
+
+/* Its number is its id. */
+static gboolean
+push_own (Fixture *f, const char *text)
+{
+  g_autoptr(AviGossipMessage) message = make_of (text, ++f->number);
+
+  return avi_rpc_queue_own (&f->queue, message, f->number, &f->dropped);
 }
 
 static gboolean
@@ -44,7 +71,7 @@ push_message (Fixture *f, gsize size)
 {
   g_autoptr(AviGossipMessage) message = make (size);
 
-  return avi_rpc_queue_message (&f->queue, message, &f->dropped);
+  return avi_rpc_queue_others (&f->queue, message, &f->dropped);
 }
 
 static gboolean
@@ -56,7 +83,7 @@ push_gossip (Fixture *f, gsize size)
 
   avi_rpc_put_bytes (iwant, AVI_IWANT_ID, AVI_SPAN_STRING (id));
   avi_rpc_put_bytes (fields, AVI_CONTROL_IWANT, AVI_SPAN (iwant->data, iwant->len));
-  return avi_rpc_queue_gossip (&f->queue, AVI_SPAN (fields->data, fields->len));
+  return avi_rpc_queue_gossip (&f->queue, AVI_SPAN (fields->data, fields->len), &f->dropped);
 }
 
 /* One RPC; FALSE: there is none. */
@@ -169,7 +196,7 @@ test_shared (Fixture *f, gconstpointer data)
   g_autoptr(AviGossipMessage) message = make (100);
   g_autoptr(GBytes) rpc = NULL;
 
-  avi_rpc_queue_message (&f->queue, message, &f->dropped);
+  avi_rpc_queue_others (&f->queue, message, &f->dropped);
   rpc = avi_rpc_queue_pop (&f->queue);
   g_assert_true (rpc == message->rpc);
 }
@@ -210,29 +237,133 @@ test_large_message (Fixture *f, gconstpointer data)
   gossip_assert_lines (f->notes.sent, "1 message chat: xxxx");
 }
 
-static void
-test_gossip_gives_way (Fixture *f, gconstpointer limit)
+/* How many there are of what the queue is made to hold, by whether it takes one more. */
+#define fill(n, pushed)                                                                                                \
+ for (n = 0; (pushed); n++)                                                                                            \
+ g_assert_cmpuint (f->queue.bytes, <=, f->queue.max_bytes)
+
+static guint
+take_n_dropped (Fixture *f)
 {
-  while (push_gossip (f, 1000))
-    g_assert_cmpuint (f->queue.bytes, <=, GPOINTER_TO_SIZE (limit));
-  g_assert_cmpuint (f->dropped, ==, 0);
-  while (push_message (f, 100))
-    g_assert_cmpuint (f->queue.bytes, <=, GPOINTER_TO_SIZE (limit));
-  g_assert_cmpuint (f->dropped, ==, 9);
-  g_assert_false (push_gossip (f, 1000));
-  with_topic (f, "chat", subscribe); /* state is never refused */
-  pop_all (f);
-  g_assert_true (push_message (f, 100));
+  guint n = f->dropped.messages->len;
+
+  g_ptr_array_set_size (f->dropped.messages, 0);
+  return n;
+}
+
+/* Of messages of others the oldest go, of gossip likewise, and that has its share whatever comes. */
+static void
+test_others_give_way (Fixture *f, gconstpointer limit)
+{
+  char text[] = "0";
+  guint n;
+
+  for (n = 0; take_n_dropped (f) == 0; n++, text[0]++)
+    g_assert_true (push_text (f, text));
+  g_assert_cmpuint (f->queue.bytes, <=, GPOINTER_TO_SIZE (limit));
+  g_assert_cmpuint (n, >, 10);
+
+  g_assert_true (push_gossip (f, 1000));
+  g_assert_cmpuint (take_n_dropped (f), >, 0);
+  for (guint i = 0; i < 50; i++)
+    g_assert_true (push_text (f, "last"));
+  take_n_dropped (f);
+  g_assert_cmpuint (f->dropped.n_gossip, ==, 0);
+  g_assert_true (push_gossip (f, 1000));
+  g_assert_cmpuint (f->dropped.n_gossip, ==, 1);
+  g_assert_cmpuint (take_n_dropped (f), ==, 0);
+  g_assert_false (push_gossip (f, 2000)); /* more than its share */
 }
 
 static void
-test_gossip_stays (Fixture *f, gconstpointer data)
+test_oldest_of_others (Fixture *f, gconstpointer data)
 {
-  g_assert_true (push_gossip (f, 1000));
-  g_assert_false (push_message (f, 20000)); /* would not fit anyway */
-  g_assert_cmpuint (f->dropped, ==, 0);
+  const char *const texts[] = { "first", "second", "third" };
+  guint n;
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_assert_true (push_text (f, texts[i]));
+  fill (n, f->dropped.messages->len == 0 && push_own (f, "own"));
+  g_assert_cmpuint (n, >, 10);
   pop_all (f);
-  gossip_assert_lines (f->notes.sent, "1 iwant × 1");
+  g_assert_cmpuint (take_n_dropped (f), ==, 1);
+  g_assert_null (gossip_find_line (f->notes.sent, "first"));
+  g_assert_nonnull (gossip_find_line (f->notes.sent, "second"));
+}
+
+/* What we publish takes the place of all else, and stays. */
+static void
+test_own_stays (Fixture *f, gconstpointer limit)
+{
+  guint n_others, n_own;
+
+  g_assert_true (push_gossip (f, 1000));
+  fill (n_others, f->dropped.messages->len == 0 && push_text (f, "other"));
+  fill (n_own, push_own (f, "own"));
+  g_assert_cmpuint (n_own, >=, n_others);
+  g_assert_cmpuint (take_n_dropped (f), ==, n_others);
+  g_assert_cmpuint (f->dropped.n_gossip, ==, 1);
+  g_assert_false (push_text (f, "other"));
+  g_assert_false (push_gossip (f, 1000));
+  g_assert_cmpuint (take_n_dropped (f), ==, 0);
+  with_topic (f, "chat", subscribe); /* state is never refused */
+  pop_all (f);
+  g_assert_cmpuint (f->notes.sent->len, ==, n_own + 1);
+  g_assert_true (push_text (f, "other"));
+}
+
+static void
+test_no_vain_drop (Fixture *f, gconstpointer data)
+{
+  g_autofree char *large = g_strnfill (20000, 'x');
+
+  g_assert_true (push_text (f, "other"));
+  g_assert_true (push_gossip (f, 1000));
+  g_assert_false (push_own (f, large)); /* would not fit anyway */
+  g_assert_false (push_text (f, large));
+  g_assert_false (push_gossip (f, 20000));
+  g_assert_cmpuint (f->dropped.n_gossip + take_n_dropped (f), ==, 0);
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 iwant × 1; 1 message chat: other");
+}
+
+/* One that is too large to be mixed is not overtaken. */
+static void
+test_own_goes_first (Fixture *f, gconstpointer data)
+{
+  g_autofree char *large = g_strnfill (70000, 'x');
+
+  push_text (f, "other");
+  push_own (f, "own");
+  push_own (f, large);
+  push_text (f, "another");
+  g_assert_true (pop (f));
+  gossip_assert_lines (f->notes.sent, "1 message chat: own");
+  g_assert_true (pop (f));
+  gossip_assert_lines (f->notes.sent, "1 message chat: <70000 bytes>");
+  pop_all (f);
+  gossip_assert_lines (f->notes.sent, "1 message chat: another; 1 message chat: other");
+}
+
+static void
+test_first_own (Fixture *f, gconstpointer data)
+{
+  g_autofree char *large = g_strnfill (70000, 'x');
+
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, G_MAXUINT64);
+  push_text (f, "other");
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, G_MAXUINT64);
+  for (guint i = 0; i < 3; i++)
+    push_own (f, large);
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, 1);
+  pop (f);
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, 2);
+  g_assert_true (avi_rpc_queue_drop (&f->queue, (AviMessageId) { 1, 3 }));
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, 2);
+  g_assert_true (avi_rpc_queue_drop (&f->queue, (AviMessageId) { 1, 2 }));
+  g_assert_false (avi_rpc_queue_drop (&f->queue, (AviMessageId) { 1, 2 }));
+  g_assert_cmpuint (avi_rpc_queue_get_first_own (&f->queue), ==, G_MAXUINT64);
+  pop_all (f);
 }
 
 /* Messages come out in the order in which they went in, however far the queue moves on. */
@@ -248,7 +379,7 @@ test_order (Fixture *f, gconstpointer data)
     if (avi_random_below (&random, 1500) < 1500 - i / 2)
       {
         g_ptr_array_add (model, make (70000 + i % 2));
-        g_assert_true (avi_rpc_queue_message (&f->queue, model->pdata[model->len - 1], &f->dropped));
+        g_assert_true (avi_rpc_queue_others (&f->queue, model->pdata[model->len - 1], &f->dropped));
       }
     else
       {
@@ -273,8 +404,13 @@ main (int argc, char **argv)
   ADD ("one message alone is sent as it lies", 0, test_shared);
   ADD ("much is spread over several RPCs", 0, test_split);
   ADD ("a large message goes alone, in its turn", 0, test_large_message);
-  ADD ("gossip gives way to messages, state to nothing", 10000, test_gossip_gives_way);
-  ADD ("gossip does not give way to what does not fit at all", 10000, test_gossip_stays);
+  ADD ("the oldest messages of others give way to newer ones, and to gossip within its share", 10000,
+       test_others_give_way);
+  ADD ("the oldest message of others is the first that gives way to what we publish", 10000, test_oldest_of_others);
+  ADD ("what we publish gives way to nothing, and all but state to it", 10000, test_own_stays);
+  ADD ("nothing gives way to what does not fit at all", 10000, test_no_vain_drop);
+  ADD ("what we publish goes first, whatever its size", 0, test_own_goes_first);
+  ADD ("knows what we published that is still there", 0, test_first_own);
   ADD ("keeps the order of messages", 0, test_order);
   return g_test_run ();
 }

@@ -132,6 +132,9 @@ class Device(Avi.Device):
         return _begin(Avi.Device.publish_async, Avi.Device.publish_finish, self, (topic, _to_bytes(data), flags),
                       cancellable, callback, user_data)
 
+    def publish_sync(self, topic, data, flags=Avi.PublishFlags.NONE, cancellable=None):
+        return super().publish_sync(topic, _to_bytes(data), flags, cancellable)
+
     def start_async(self, cancellable=None, callback=None, *user_data):
         return _begin(Avi.Device.start_async, Avi.Device.start_finish, self, (), cancellable, callback, user_data)
 
