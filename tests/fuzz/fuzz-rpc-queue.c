@@ -38,7 +38,7 @@ typedef struct
   gboolean subscribed[N_TOPICS];
   Knowledge known[N_TOPICS]; /* of whether we subscribe */
   int grafts[N_TOPICS];      /* not told yet: 0: nothing; 1: GRAFT; more: PRUNE of as many seconds less 2 */
-  GQueue messages;           /* their seqnos as pointers, in order */
+  GQueue messages[AVI_RPC_QUEUE_N_RANKS]; /* their seqnos as pointers, in order; ours are even */
   GQueue gossip;             /* GBytes: ids, in order */
   GQueue urgent;             /* likewise */
   gboolean extensions;
@@ -132,28 +132,60 @@ make_message (guint seqno, gsize size)
   return avi_gossip_message_new (&fields, name_message (from, seqno));
 }
 
-/* Gossip that made room is the oldest. */
+static GQueue *
+get_messages (Fuzz *f, guint seqno)
+{
+  return &f->messages[seqno % 2 == 0 ? AVI_RPC_QUEUE_OWN : AVI_RPC_QUEUE_OTHERS];
+}
+
+/* What makes room is the oldest of others' messages, and of gossip. */
+static void
+forget_dropped (Fuzz *f, AviRpcQueueDropped *dropped)
+{
+  for (guint i = 0; i < dropped->messages->len; i++)
+    {
+      AviGossipMessage *message = g_ptr_array_index (dropped->messages, i);
+
+      g_assert_cmpuint (message->fields.seqno % 2, ==, 1);
+      g_assert_cmpuint (message->fields.seqno, ==,
+                        GPOINTER_TO_UINT (g_queue_pop_head (&f->messages[AVI_RPC_QUEUE_OTHERS])));
+    }
+  g_assert_cmpuint (dropped->n_gossip, <=, f->gossip.length);
+  for (guint i = 0; i < dropped->n_gossip; i++)
+    g_bytes_unref (g_queue_pop_head (&f->gossip));
+}
+
 static void
 put_message (Fuzz *f)
 {
-  guint64 size = take (f), dropped = 0;
-  g_autoptr(AviGossipMessage) message = make_message (++f->seqno, size * size);
+  g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  AviRpcQueueDropped dropped = { .messages = messages };
+  guint64 size = take (f);
+  g_autoptr(AviGossipMessage) message = NULL;
+  gboolean taken;
 
-  if (avi_rpc_queue_message (&f->queue, message, &dropped))
-    g_queue_push_tail (&f->messages, GUINT_TO_POINTER (f->seqno));
-  g_assert_cmpuint (dropped, <=, f->gossip.length);
-  for (; dropped > 0; dropped--)
-    g_bytes_unref (g_queue_pop_head (&f->gossip));
+  f->seqno += 1 + take (f) % 2;
+  message = make_message (f->seqno, size * size);
+  if (f->seqno % 2 == 0)
+    taken = avi_rpc_queue_own (&f->queue, message, f->seqno, &dropped);
+  else
+    taken = avi_rpc_queue_others (&f->queue, message, &dropped);
+  forget_dropped (f, &dropped);
+  if (taken)
+    g_queue_push_tail (get_messages (f, f->seqno), GUINT_TO_POINTER (f->seqno));
+  else
+    g_assert_cmpuint (messages->len + dropped.n_gossip, ==, 0);
 }
 
 static void
 drop_message (Fuzz *f)
 {
-  gpointer seqno = g_queue_peek_nth (&f->messages, take (f));
+  GQueue *messages = get_messages (f, take (f));
+  gpointer seqno = g_queue_peek_nth (messages, take (f));
   AviMessageId id = name_message (avi_key_pair_get_peer_id (get_author ()), GPOINTER_TO_UINT (seqno));
 
   g_assert_cmpint (avi_rpc_queue_drop (&f->queue, id), ==, seqno != NULL);
-  g_queue_remove (&f->messages, seqno);
+  g_queue_remove (messages, seqno);
 }
 
 static void
@@ -163,11 +195,18 @@ put_ids (Fuzz *f, gboolean urgent)
   gsize len = take (f) * (gsize) 4;
   g_autoptr(GByteArray) ids = g_byte_array_new ();
   g_autoptr(GByteArray) field = g_byte_array_new ();
+  g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  AviRpcQueueDropped dropped = { .messages = messages };
+  gboolean taken;
 
   avi_rpc_put_bytes (ids, AVI_IWANT_ID, AVI_SPAN (bytes, len));
   avi_rpc_put_bytes (field, urgent ? AVI_CONTROL_IDONTWANT : AVI_CONTROL_IWANT, AVI_SPAN (ids->data, ids->len));
-  if (urgent ? avi_rpc_queue_urgent (&f->queue, AVI_SPAN (field->data, field->len))
-             : avi_rpc_queue_gossip (&f->queue, AVI_SPAN (field->data, field->len)))
+  if (urgent)
+    taken = avi_rpc_queue_urgent (&f->queue, AVI_SPAN (field->data, field->len));
+  else
+    taken = avi_rpc_queue_gossip (&f->queue, AVI_SPAN (field->data, field->len), &dropped);
+  forget_dropped (f, &dropped);
+  if (taken)
     g_queue_push_tail (urgent ? &f->urgent : &f->gossip, g_bytes_new (bytes, len));
 }
 
@@ -235,7 +274,8 @@ check_message (Fuzz *f, const Avi__Wire__PubsubMessage *message)
 
   g_assert_cmpuint (message->seqno.len, ==, sizeof seqno);
   memcpy (&seqno, message->seqno.data, sizeof seqno);
-  g_assert_cmpuint (GUINT64_FROM_BE (seqno), ==, GPOINTER_TO_UINT (g_queue_pop_head (&f->messages)));
+  seqno = GUINT64_FROM_BE (seqno);
+  g_assert_cmpuint (seqno, ==, GPOINTER_TO_UINT (g_queue_pop_head (get_messages (f, seqno))));
 }
 
 static void
@@ -292,7 +332,8 @@ check_empty (Fuzz *f)
       g_assert_cmpint (f->known[i], ==, f->subscribed[i] ? KNOWS_ON : KNOWS_OFF);
       g_assert_cmpint (f->grafts[i], ==, 0);
     }
-  g_assert_cmpuint (f->messages.length + f->gossip.length + f->urgent.length, ==, 0);
+  g_assert_cmpuint (f->messages[AVI_RPC_QUEUE_OWN].length + f->messages[AVI_RPC_QUEUE_OTHERS].length, ==, 0);
+  g_assert_cmpuint (f->gossip.length + f->urgent.length, ==, 0);
   g_assert_cmpuint (f->queue.bytes, ==, 0);
 }
 
