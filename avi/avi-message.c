@@ -33,6 +33,7 @@ struct _AviMessage
   AviRefCount     refs;
   guint64         seqno;
   gint64          received_at; /* Unix µs */
+  _Atomic guint64 ticket;      /* plus 1; 0: no validator is to answer, or one has */
   GBytes         *data;
   _Atomic(char *) text;    /* made when first asked for */
   const char     *from;    /* within strings; or NULL */
@@ -67,10 +68,28 @@ avi_message_new (const char *topic,
   self->seqno = seqno;
   self->received_at = received_at;
   self->data = g_bytes_ref (data);
+  atomic_init (&self->ticket, 0);
   atomic_init (&self->text, NULL);
   self->from = from != NULL ? memcpy (self->topic + topic_size, from, from_size) : NULL;
   memcpy (self->topic, topic, topic_size);
   return self;
+}
+
+void
+avi_message_set_ticket (AviMessage *self,
+                        guint64     ticket)
+{
+  atomic_store_explicit (&self->ticket, ticket + 1, memory_order_relaxed);
+}
+
+gboolean
+avi_message_take_ticket (AviMessage *self,
+                         guint64    *ticket)
+{
+  guint64 taken = atomic_exchange_explicit (&self->ticket, 0, memory_order_relaxed);
+
+  *ticket = taken - 1;
+  return taken != 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the core's files share: its life and its events (avi-core.c), what handles ask for (avi-core-asks.c),
- * what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
+ * how topics are treated (avi-core-topics.c), what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
  */
 #pragma once
 
@@ -15,6 +15,7 @@ struct _AviCore
 {
   AviRefCount    ref_count;
   AviEventQueue *events;
+  AviInbox      *to_validate; /* messages before the program's validators, in events */
   GList          all_link;
 
   _Atomic guint64 counts[AVI_N_COUNTS];
@@ -38,6 +39,7 @@ struct _AviCore
   GPtrArray   *next_calls;   /* and who waits for it */
 
   GHashTable *topics;      /* char * → GPtrArray of AviInbox */
+  GHashTable *topic_flags; /* char * → AviCoreTopicFlag, of topics with any */
   GHashTable *subscribers; /* char * → count, of topics with any */
   GHashTable *peers;       /* AviPeerId → AviPeerInfo */
   char      **addresses;
@@ -45,6 +47,9 @@ struct _AviCore
 };
 
 void        avi_settings_free                 (AviSettings *self);
+
+/* avi-core-topics.c: (transfer full) */
+AviInbox   *avi_core_new_validation_inbox     (AviEventQueue *events);
 
 /* avi-core-fork.c: the cores of the process, which are consistent when it forks. */
 void        avi_core_enlist                   (AviCore *self);

@@ -23,6 +23,13 @@ typedef enum /* as AviDeviceState */
   AVI_CORE_STOPPING
 } AviCoreState;
 
+/* How a topic is treated, as AviGossipsubTopicFlags. */
+typedef enum
+{
+  AVI_CORE_TOPIC_UNSIGNED  = 1 << 0,
+  AVI_CORE_TOPIC_VALIDATED = 1 << 1
+} AviCoreTopicFlag;
+
 /* A device's properties as they are at `start`. Strings and vectors are copied. */
 typedef struct
 {
@@ -77,6 +84,12 @@ void      avi_core_cancel (AviCore *self, AviCall *call);
 AviInbox *avi_core_subscribe (AviCore *self, const char *topic, guint max_queued, gsize max_bytes, GError **error);
 /* Events of it that are still queued are dropped. */
 void      avi_core_unsubscribe (AviCore *self, AviInbox *inbox);
+/* Works stopped and running, and lasts over both. FALSE with AVI_ERROR_INVALID_ARGUMENT (topic) or LIMIT. */
+gboolean  avi_core_set_topic_flag  (AviCore *self, const char *topic, AviCoreTopicFlag flag, gboolean on,
+                                    GError **error);
+guint     avi_core_get_topic_flags (AviCore *self, const char *topic);
+/* A validator has looked at @message. @verdict: AviGossipsubVerdict. Only the first verdict on a message counts. */
+void      avi_core_judge           (AviCore *self, AviMessage *message, guint verdict);
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
  * or message too large), INVALID_ARGUMENT. @call: the exact number, or NULL. With @call a full
  * queue is waited for. @echo: to our own subscriptions too. */

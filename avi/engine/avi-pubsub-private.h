@@ -6,6 +6,7 @@
 #pragma once
 
 #include "avi-pubsub.h"
+#include "avi-verifier.h"
 
 G_BEGIN_DECLS
 
@@ -13,6 +14,7 @@ struct _AviPubsub
 {
   AviEngine    *engine;
   AviGossipsub *router;
+  AviVerifier  *verifier;
   GHashTable   *outputs; /* AviPeerId → AviPubsubOutput: our stream to each attached peer */
   guint         n_held;  /* streams with an RPC that they did not take yet */
   GPtrArray    *waiters; /* of Waiter */

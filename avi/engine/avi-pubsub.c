@@ -54,9 +54,12 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
-      avi_gossipsub_verified (self->router, event->ticket,
-                              avi_public_key_verify (event->key, event->signed_bytes, event->signature),
-                              avi_loop_now (self->engine->loop));
+      avi_verifier_add (self->verifier, event->ticket, event->key, event->signed_bytes, event->signature);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_VALIDATE:
+      avi_core_validate (core, event->message);
+      avi_message_unref (event->message);
       break;
 
     case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
@@ -80,6 +83,20 @@ avi_pubsub_hear (AviPubsub *self)
     avi_pubsub_tell (self, &event);
 }
 
+/* Once a round, for what all of its RPCs brought. */
+static void
+avi_pubsub_verify (AviPubsub *self)
+{
+  gboolean valid;
+  guint64 ticket;
+
+  if (avi_verifier_work (self->verifier))
+    avi_loop_wake (self->engine->loop);
+  while (avi_verifier_next (self->verifier, &ticket, &valid))
+    avi_gossipsub_verified (self->router, ticket, valid, avi_loop_now (self->engine->loop));
+  avi_pubsub_hear (self);
+}
+
 static void
 avi_pubsub_count (AviPubsub *self)
 {
@@ -95,6 +112,9 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_RECOVERED, statistics.iwant_recovered);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNWANTED, statistics.unwanted);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNVERIFIED, statistics.verify_drops);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_REJECTED, statistics.rejected);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_IGNORED, statistics.ignored);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_UNJUDGED, statistics.validate_drops);
   avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops + statistics.size_drops);
   if (statistics.size_drops > self->n_size_drops)
     avi_engine_log (self->engine, NULL, NULL,
@@ -185,6 +205,7 @@ void
 avi_pubsub_pump (AviPubsub *self)
 {
   avi_pubsub_hear (self);
+  avi_pubsub_verify (self);
   avi_pubsub_send (self);
   avi_pubsub_go_on (self);
   avi_pubsub_send (self);
@@ -222,14 +243,31 @@ avi_pubsub_unsubscribe (AviPubsub  *self,
   avi_gossipsub_unsubscribe (self->router, topic, avi_loop_now (self->engine->loop));
 }
 
+void
+avi_pubsub_set_topic (AviPubsub  *self,
+                      const char *topic,
+                      guint       flags)
+{
+  avi_gossipsub_set_topic_flags (self->router, topic, flags);
+}
+
+void
+avi_pubsub_judge (AviPubsub *self,
+                  guint64    ticket,
+                  guint      verdict)
+{
+  avi_gossipsub_validated (self->router, ticket, verdict, avi_loop_now (self->engine->loop));
+}
+
 static void
 avi_pubsub_echo (AviPubsub  *self,
                  const char *topic,
                  GBytes     *data)
 {
-  g_autofree char *from = avi_peer_id_to_string (&self->engine->self_id);
+  gboolean is_signed = avi_gossipsub_signs (self->router, topic);
+  g_autofree char *from = is_signed ? avi_peer_id_to_string (&self->engine->self_id) : NULL;
   g_autoptr(AviMessage) message =
-      avi_message_new (topic, from, avi_gossipsub_get_seqno (self->router), data, g_get_real_time ());
+      avi_message_new (topic, from, is_signed ? avi_gossipsub_get_seqno (self->router) : 0, data, g_get_real_time ());
 
   avi_core_deliver (self->engine->core, message);
 }
@@ -307,11 +345,21 @@ avi_pubsub_cancel (AviPubsub *self,
 
 /* --- life --- */
 
+/* From the verifier's threads. */
+static void
+avi_pubsub_wake (gpointer loop)
+{
+  avi_loop_wake (loop);
+}
+
 AviPubsub *
 avi_pubsub_new (AviEngine *engine)
 {
   AviPubsub *self = g_new0 (AviPubsub, 1);
   g_auto(GStrv) topics = avi_core_dup_topics (engine->core);
+  g_autoptr(GHashTable) topic_flags = avi_core_dup_topic_flags (engine->core);
+  GHashTableIter iter;
+  gpointer topic, flags;
   gint64 now = avi_loop_now (engine->loop);
   AviGossipsubConfig config = {
     .identity = engine->settings->identity,
@@ -321,10 +369,16 @@ avi_pubsub_new (AviEngine *engine)
 
   self->engine = engine;
   self->router = avi_gossipsub_new (&config, now);
+  /* Whoever wants no thread of ours gets none here either. */
+  self->verifier = avi_verifier_new (engine->settings->context == NULL ? avi_verifier_get_default_threads () : 0,
+                                     avi_pubsub_wake, engine->loop);
   self->outputs = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
   self->full_until = G_MININT64;
   self->partial_check = G_MAXINT64;
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_pubsub_waiter_free);
+  g_hash_table_iter_init (&iter, topic_flags);
+  while (g_hash_table_iter_next (&iter, &topic, &flags))
+    avi_pubsub_set_topic (self, topic, GPOINTER_TO_UINT (flags));
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
   return self;
@@ -352,6 +406,7 @@ avi_pubsub_free (AviPubsub *self)
   avi_loop_clear_timer (self->engine->loop, &self->timer);
   g_ptr_array_unref (self->waiters);
   g_hash_table_unref (self->outputs);
+  avi_verifier_free (self->verifier); /* first: what it checks is the router's */
   avi_gossipsub_free (self->router);
   g_free (self);
 }

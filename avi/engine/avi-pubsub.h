@@ -31,6 +31,10 @@ void       avi_pubsub_pump   (AviPubsub *self);
 
 void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
 void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
+/* @flags: AviGossipsubTopicFlags, all of the topic's. */
+void       avi_pubsub_set_topic   (AviPubsub *self, const char *topic, guint flags);
+/* A validator's verdict, AviGossipsubVerdict. */
+void       avi_pubsub_judge       (AviPubsub *self, guint64 ticket, guint verdict);
 /* Takes @command. It waits while a peer that reads has no room for more. */
 void       avi_pubsub_publish     (AviPubsub *self, AviCommand *command);
 void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);

@@ -32,6 +32,8 @@ struct _AviGossipsubTopic
 
   /* We subscribe. */
   gboolean    subscribed;
+  /* AviGossipsubTopicFlags: how the program has it. */
+  guint       flags;
   /* µs; when the fanout ends unless we publish again. 0: there is none. */
   gint64      fanout_until;
   /* An event about its subscribers is on its way, for which the topic stays. */

@@ -36,7 +36,7 @@ make (gsize size)
   AviGossipFields fields;
 
   g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
-  return avi_gossip_message_new (&fields, (AviMessageId) { 1, 1 });
+  return avi_gossip_message_new (&fields, (AviMessageId) { 1, 1 }, NULL);
 }
 
 static gboolean
