@@ -33,7 +33,7 @@ struct _AviDeviceValidator
  * over `stop` and `start`; it is for what comes and is published from then on, so it is best called before
  * [method@Avi.Device.subscribe].
  *
- * With %AVI_TOPIC_POLICY_STRICT_NO_SIGN messages say nothing of their authors: [method@Avi.Message.get_from] is %NULL and
+ * With %AVI_TOPIC_POLICY_UNSIGNED messages say nothing of their authors: [method@Avi.Message.get_from] is %NULL and
  * [method@Avi.Message.get_seqno] is 0. Connections are encrypted and peers known all the same, but any of them may have
  * made up what it passes on. A message is named by its content, the first 20 bytes of SHA-256 over topic and data, so
  * identical data within 120 s count as one message. That goes for the publisher, too: what was published on the topic or
@@ -56,10 +56,10 @@ avi_device_set_topic_policy (AviDevice *self, const char *topic, AviTopicPolicy 
 {
   g_return_val_if_fail (AVI_IS_DEVICE (self), FALSE);
   g_return_val_if_fail (topic != NULL, FALSE);
-  g_return_val_if_fail (policy == AVI_TOPIC_POLICY_STRICT_SIGN || policy == AVI_TOPIC_POLICY_STRICT_NO_SIGN, FALSE);
+  g_return_val_if_fail (policy == AVI_TOPIC_POLICY_SIGNED || policy == AVI_TOPIC_POLICY_UNSIGNED, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return avi_core_set_topic_flag (self->core, topic, AVI_CORE_TOPIC_UNSIGNED, policy == AVI_TOPIC_POLICY_STRICT_NO_SIGN,
+  return avi_core_set_topic_flag (self->core, topic, AVI_CORE_TOPIC_UNSIGNED, policy == AVI_TOPIC_POLICY_UNSIGNED,
                                   error);
 }
 
@@ -70,18 +70,18 @@ avi_device_set_topic_policy (AviDevice *self, const char *topic, AviTopicPolicy 
  *
  * Gets how the messages of a topic are signed.
  *
- * Returns: what [method@Avi.Device.set_topic_policy] set, by default %AVI_TOPIC_POLICY_STRICT_SIGN
+ * Returns: what [method@Avi.Device.set_topic_policy] set, by default %AVI_TOPIC_POLICY_SIGNED
  *
  * Since: 1.0
  */
 AviTopicPolicy
 avi_device_get_topic_policy (AviDevice *self, const char *topic)
 {
-  g_return_val_if_fail (AVI_IS_DEVICE (self), AVI_TOPIC_POLICY_STRICT_SIGN);
-  g_return_val_if_fail (topic != NULL, AVI_TOPIC_POLICY_STRICT_SIGN);
+  g_return_val_if_fail (AVI_IS_DEVICE (self), AVI_TOPIC_POLICY_SIGNED);
+  g_return_val_if_fail (topic != NULL, AVI_TOPIC_POLICY_SIGNED);
 
-  return avi_core_get_topic_flags (self->core, topic) & AVI_CORE_TOPIC_UNSIGNED ? AVI_TOPIC_POLICY_STRICT_NO_SIGN
-                                                                                : AVI_TOPIC_POLICY_STRICT_SIGN;
+  return avi_core_get_topic_flags (self->core, topic) & AVI_CORE_TOPIC_UNSIGNED ? AVI_TOPIC_POLICY_UNSIGNED
+                                                                                : AVI_TOPIC_POLICY_SIGNED;
 }
 
 /* --- validators --- */

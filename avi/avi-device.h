@@ -72,17 +72,17 @@ typedef enum /*< flags >*/
 
 /**
  * AviTopicPolicy:
- * @AVI_TOPIC_POLICY_STRICT_SIGN: each message says who wrote it, and is signed
- * @AVI_TOPIC_POLICY_STRICT_NO_SIGN: no message does
+ * @AVI_TOPIC_POLICY_SIGNED: each message says who wrote it, and is signed (StrictSign)
+ * @AVI_TOPIC_POLICY_UNSIGNED: no message does (StrictNoSign)
  *
- * What the messages of a topic say of their authors, as the specification of pub/sub names it.
+ * What the messages of a topic say of their authors.
  *
  * Since: 1.0
  */
 typedef enum
 {
-  AVI_TOPIC_POLICY_STRICT_SIGN,
-  AVI_TOPIC_POLICY_STRICT_NO_SIGN
+  AVI_TOPIC_POLICY_SIGNED,
+  AVI_TOPIC_POLICY_UNSIGNED
 } AviTopicPolicy;
 
 /**
