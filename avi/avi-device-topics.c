@@ -40,7 +40,7 @@ struct _AviDeviceValidator
  * heard there in that time is not sent again, and [method@Avi.Device.publish_async] fails with
  * %AVI_ERROR_ALREADY_EXISTS. Whoever wants to say the same twice puts a time or a number into it.
  *
- * In go-libp2p-pubsub the same is `WithMessageSignaturePolicy (StrictNoSign)` with such a `WithMessageIdFn`, in
+ * In go-libp2p-pubsub the same is `WithMessageSignaturePolicy (StrictNoSign)`, `WithNoAuthor ()` and such a `WithMessageIdFn`, in
  * rust-libp2p `MessageAuthenticity::Anonymous` and `ValidationMode::Anonymous` with a `message_id_fn`. See the
  * [specification](https://github.com/libp2p/specs/blob/master/pubsub/README.md#message-signing).
  *

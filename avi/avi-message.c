@@ -19,8 +19,12 @@
  * A message arrives with [signal@Avi.Subscription::message] or [signal@Avi.Device::message]. It never
  * changes, so it may be kept, and read from any thread.
  *
- * Who published it is [method@Avi.Message.get_from]: the author, whose signature was checked, never the
- * node that merely passed it on.
+ * Who published it is [method@Avi.Message.get_from]: the author, never the node that merely passed it on. That is
+ * certain: either the message came over the author's own connection, which has proved who that is, or its signature
+ * was checked.
+ *
+ * A message holds its data, and with them the 120 bytes or so, and the topic's name, that it came with: nothing of the
+ * other messages that came at the same time.
  *
  * Since: 1.0
  */
@@ -155,7 +159,7 @@ avi_message_get_topic (AviMessage *self)
  * @self: a message
  *
  * Gets the peer id of the message's author, as [property@Avi.Peer:id] has it. It was proven by the
- * message's signature, whichever peer the message came through.
+ * author's own connection, or by the message's signature where it came through another peer.
  *
  * Returns: (nullable): the author's peer id, or %NULL on a topic whose messages are not signed
  *
@@ -192,7 +196,8 @@ avi_message_get_seqno (AviMessage *self)
  * avi_message_get_data:
  * @self: a message
  *
- * Gets the bytes that were published, at most 1 MiB.
+ * Gets the bytes that were published, at most 1 MiB. They are a view into the message as it came, with its author and
+ * signature, which stays whole as long as anybody holds the data.
  *
  * Returns: (transfer none): the message's data
  *

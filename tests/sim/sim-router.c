@@ -207,7 +207,7 @@ sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
     .delivered = theirs.delivered,
     .duplicates = theirs.duplicates,
     .forwarded = theirs.forwarded,
-    .invalid = theirs.invalid,
+    .invalid = theirs.invalid + theirs.rejected,
     .queue_drops = theirs.queue_drops,
     .limit_drops = theirs.limit_drops,
     .iwant_recovered = theirs.iwant_recovered,

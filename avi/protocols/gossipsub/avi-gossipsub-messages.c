@@ -146,15 +146,24 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviAr
     }
 }
 
-/* It would be forwarded to somebody. */
-static gboolean
-avi_gossipsub_has_targets (AviGossipsubTopic *topic, const AviArrival *arrival)
+/* Others would be sent it: DELIVERED; or told of it only: KEPT; or neither: NEW. */
+static AviArrivalStage
+avi_gossipsub_find_next_stage (AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
 {
+  AviArrivalStage stage = AVI_ARRIVAL_NEW;
+
   for (guint i = 0; i < topic->members->len; i++)
-    if (avi_gossipsub_is_target (topic->members->pdata[i])
-        && !avi_arrival_is_held_by (arrival, ((AviGossipsubMember *) topic->members->pdata[i])->peer->serial))
-      return TRUE;
-  return FALSE;
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+
+      if (avi_arrival_is_held_by (arrival, member->peer->serial))
+        continue;
+      if (avi_gossipsub_is_target (member))
+        return AVI_ARRIVAL_DELIVERED;
+      if (avi_gossipsub_member_is_candidate (member, now))
+        stage = AVI_ARRIVAL_KEPT;
+    }
+  return stage;
 }
 
 /* Takes @told. */
@@ -176,8 +185,8 @@ avi_gossipsub_make_told (AviGossipsub *self, AviGossipsubTopic *topic, AviGossip
                           now + self->unix_offset);
 }
 
-/* Nobody objects to it. Takes @told. What its author sent us itself and is to be forwarded is checked now; what nobody
- * else needs is not, until there is somebody to gossip to. */
+/* Nobody objects to it. Takes @told. What its author sent us itself is checked now where there are others who need it; else
+ * it is not, until somebody comes to whom we gossip. */
 static void
 avi_gossipsub_accept (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *arrival, AviMessage *told, gint64 now)
 {
@@ -187,11 +196,8 @@ avi_gossipsub_accept (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *
   avi_gossipsub_deliver (self, told);
   if (message->checked)
     avi_gossipsub_forward (self, topic, arrival, now);
-  else if (avi_gossipsub_has_targets (topic, arrival))
-    {
-      arrival->stage = AVI_ARRIVAL_DELIVERED;
-      avi_gossipsub_verify_later (self, arrival);
-    }
+  else if ((arrival->stage = avi_gossipsub_find_next_stage (topic, arrival, now)) != AVI_ARRIVAL_NEW)
+    avi_gossipsub_verify_later (self, arrival);
   avi_gossipsub_wake (self, now);
 }
 
