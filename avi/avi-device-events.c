@@ -173,6 +173,9 @@ avi_device_tell (AviDevice *self,
     case AVI_EVENT_MESSAGE:
       avi_device_tell_message (self, event);
       break;
+    case AVI_EVENT_VALIDATE:
+      avi_device_tell_validator (self, event->message);
+      break;
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * What the files of AviDevice share: avi-device.c is the object, avi-device-settings.c its getters and
  * setters, avi-device-properties.c the same as GObject's properties, avi-device-calls.c its life and
- * its peers, avi-device-messages.c its topics, avi-device-events.c what it tells the program.
+ * its peers, avi-device-messages.c its topics, avi-device-topics.c their policies and validators, avi-device-events.c what it tells the program.
  */
 #pragma once
 
@@ -80,6 +80,7 @@ struct _AviDevice
   const AviStreamHandler *const *handlers; /* of protocols that a test adds; NULL: none */
   guint        limits[AVI_DEVICE_N_LIMITS];
   GHashTable  *subscriptions; /* AviInbox → AviSubscription, a reference each */
+  GHashTable  *validators;    /* char * (topic) → AviDeviceValidator */
   GHashTable  *handles;       /* peer id → GWeakRef of the one AviPeer of that id, where it is alive */
   guint        sweep_at;      /* how many handles there are when the dead ones are next taken out */
 };
@@ -95,6 +96,15 @@ AviPeer         *avi_device_ensure_peer       (AviDevice *self, AviPeerInfo *inf
 /* NULL where it was cancelled. */
 AviSubscription *avi_device_find_subscription (AviDevice *self, AviInbox *inbox);
 void             avi_device_drop_subscription (AviDevice *self, AviSubscription *subscription);
+
+/* avi-device-topics.c */
+typedef struct _AviDeviceValidator AviDeviceValidator;
+
+GHashTable *avi_device_validators_new  (void);
+void        avi_device_validator_unref (AviDeviceValidator *self);
+void        avi_device_drop_validators (AviDevice *self);
+/* In the device's context: asks the validator of its topic. */
+void        avi_device_tell_validator  (AviDevice *self, AviMessage *message);
 
 /* avi-device-settings.c: booleans, numbers and enums, all of 32 bits. Set only while the device is stopped. */
 guint    avi_device_get_number (AviDevice *self, const guint *field);

@@ -228,6 +228,7 @@ avi_device_dispose (GObject *object)
       g_source_destroy (self->source);
       g_clear_pointer (&self->source, g_source_unref);
       avi_device_drop_subscriptions (self);
+      avi_device_drop_validators (self);
       avi_core_stop (self->core, NULL);
     }
   G_OBJECT_CLASS (avi_device_parent_class)->dispose (object);
@@ -241,6 +242,7 @@ avi_device_finalize (GObject *object)
   /* Subscribed to after somebody ran dispose. */
   avi_device_drop_subscriptions (self);
   g_hash_table_unref (self->subscriptions);
+  g_hash_table_unref (self->validators);
   g_hash_table_unref (self->handles);
   g_object_unref (self->peers);
   avi_device_finalize_settings (self);
@@ -260,6 +262,7 @@ avi_device_init (AviDevice *self)
   self->peers = g_list_store_new (AVI_TYPE_PEER);
   avi_device_init_settings (self);
   self->subscriptions = g_hash_table_new (NULL, NULL);
+  self->validators = avi_device_validators_new ();
   self->handles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, avi_device_weak_ref_free);
   self->sweep_at = FIRST_SWEEP;
 

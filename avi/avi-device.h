@@ -13,6 +13,7 @@
 #include <gio/gio.h>
 
 #include <avi-identity.h>
+#include <avi-message.h>
 #include <avi-peer.h>
 #include <avi-subscription.h>
 #include <avi-topic-statistics.h>
@@ -72,10 +73,61 @@ typedef enum /*< flags >*/
   AVI_PUBLISH_HOLD  = 1 << 1
 } AviPublishFlags;
 
+/**
+ * AviTopicPolicy:
+ * @AVI_TOPIC_POLICY_SIGNED: each message says who wrote it, and is signed (StrictSign)
+ * @AVI_TOPIC_POLICY_UNSIGNED: no message does (StrictNoSign)
+ *
+ * What the messages of a topic say of their authors.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  AVI_TOPIC_POLICY_SIGNED,
+  AVI_TOPIC_POLICY_UNSIGNED
+} AviTopicPolicy;
+
+/**
+ * AviVerdict:
+ * @AVI_VERDICT_IGNORE: drop it; nobody is to blame. What a binding returns from a validator that fails
+ * @AVI_VERDICT_ACCEPT: deliver it, and pass it on
+ * @AVI_VERDICT_REJECT: drop it; no honest device would have passed it on, which counts against those who did
+ * @AVI_VERDICT_LATER: the verdict comes with [method@Avi.Device.answer_message]
+ *
+ * What is to become of a message.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  AVI_VERDICT_IGNORE,
+  AVI_VERDICT_ACCEPT,
+  AVI_VERDICT_REJECT,
+  AVI_VERDICT_LATER
+} AviVerdict;
+
 #define AVI_TYPE_DEVICE (avi_device_get_type ())
 
 AVI_AVAILABLE_IN_1_0
 G_DECLARE_FINAL_TYPE (AviDevice, avi_device, AVI, DEVICE, GObject)
+
+/**
+ * AviMessageValidator:
+ * @device: the device
+ * @message: a message of the topic that the validator was set for; it may be kept
+ * @user_data: what [method@Avi.Device.set_validator] was given
+ *
+ * Decides what becomes of a message. It is called in the device's context, before anybody is told of the message. It
+ * should be quick; one that has to wait for something returns %AVI_VERDICT_LATER.
+ *
+ * Returns: what is to become of the message
+ *
+ * Since: 1.0
+ */
+typedef AviVerdict (*AviMessageValidator) (AviDevice  *device,
+                                           AviMessage *message,
+                                           gpointer    user_data);
 
 AVI_AVAILABLE_IN_1_0
 AviDevice       *avi_device_new                  (const char           *node_name);
@@ -231,6 +283,27 @@ AVI_AVAILABLE_IN_1_0
 gboolean         avi_device_wait_for_subscribers_finish (AviDevice            *self,
                                                          GAsyncResult         *result,
                                                          GError              **error);
+
+/* How topics are treated. */
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_set_topic_policy     (AviDevice            *self,
+                                                  const char           *topic,
+                                                  AviTopicPolicy        policy,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+AviTopicPolicy   avi_device_get_topic_policy     (AviDevice            *self,
+                                                  const char           *topic);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_set_validator        (AviDevice            *self,
+                                                  const char           *topic,
+                                                  AviMessageValidator   validator,
+                                                  gpointer              user_data,
+                                                  GDestroyNotify        destroy,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_answer_message       (AviDevice            *self,
+                                                  AviMessage           *message,
+                                                  AviVerdict            verdict);
 
 AVI_AVAILABLE_IN_1_0
 AviTopicStatistics *avi_device_get_topic_statistics (AviDevice         *self,

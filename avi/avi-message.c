@@ -19,8 +19,12 @@
  * A message arrives with [signal@Avi.Subscription::message] or [signal@Avi.Device::message]. It never
  * changes, so it may be kept, and read from any thread.
  *
- * Who published it is [method@Avi.Message.get_from]: the author, whose signature was checked, never the
- * node that merely passed it on.
+ * Who published it is [method@Avi.Message.get_from]: the author, never the node that merely passed it on. That is
+ * certain: either the message came over the author's own connection, which has proved who that is, or its signature
+ * was checked.
+ *
+ * A message holds its data, and with them the 120 bytes or so, and the topic's name, that it came with: nothing of the
+ * other messages that came at the same time.
  *
  * Since: 1.0
  */
@@ -33,6 +37,7 @@ struct _AviMessage
   AviRefCount     refs;
   guint64         seqno;
   gint64          received_at; /* Unix µs */
+  _Atomic guint64 ticket;      /* plus 1; 0: no validator is to answer, or one has */
   GBytes         *data;
   _Atomic(char *) text;    /* made when first asked for */
   const char     *from;    /* within strings; or NULL */
@@ -67,10 +72,28 @@ avi_message_new (const char *topic,
   self->seqno = seqno;
   self->received_at = received_at;
   self->data = g_bytes_ref (data);
+  atomic_init (&self->ticket, 0);
   atomic_init (&self->text, NULL);
   self->from = from != NULL ? memcpy (self->topic + topic_size, from, from_size) : NULL;
   memcpy (self->topic, topic, topic_size);
   return self;
+}
+
+void
+avi_message_set_ticket (AviMessage *self,
+                        guint64     ticket)
+{
+  atomic_store_explicit (&self->ticket, ticket + 1, memory_order_relaxed);
+}
+
+gboolean
+avi_message_take_ticket (AviMessage *self,
+                         guint64    *ticket)
+{
+  guint64 taken = atomic_exchange_explicit (&self->ticket, 0, memory_order_relaxed);
+
+  *ticket = taken - 1;
+  return taken != 0;
 }
 
 /**
@@ -136,7 +159,7 @@ avi_message_get_topic (AviMessage *self)
  * @self: a message
  *
  * Gets the peer id of the message's author, as [property@Avi.Peer:id] has it. It was proven by the
- * message's signature, whichever peer the message came through.
+ * author's own connection, or by the message's signature where it came through another peer.
  *
  * Returns: (nullable): the author's peer id, or %NULL on a topic whose messages are not signed
  *
@@ -173,7 +196,8 @@ avi_message_get_seqno (AviMessage *self)
  * avi_message_get_data:
  * @self: a message
  *
- * Gets the bytes that were published, at most 1 MiB.
+ * Gets the bytes that were published, at most 1 MiB. They are a view into the message as it came, with its author and
+ * signature, which stays whole as long as anybody holds the data.
  *
  * Returns: (transfer none): the message's data
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the core's files share: its life and its events (avi-core.c), what handles ask for (avi-core-asks.c),
- * what they publish (avi-core-publish.c), what getters read (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
+ * what they publish (avi-core-publish.c), how topics are treated (avi-core-topics.c), what getters read
+ * (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ struct _AviCore
 {
   AviRefCount    ref_count;
   AviEventQueue *events;
+  AviInbox      *to_validate; /* messages before the program's validators, in events */
   GList          all_link;
 
   _Atomic guint64 counts[AVI_N_COUNTS];
@@ -46,6 +48,7 @@ struct _AviCore
   GPtrArray   *next_calls;   /* and who waits for it */
 
   GHashTable *topics;      /* char * → GPtrArray of AviInbox */
+  GHashTable *topic_flags; /* char * → AviCoreTopicFlag, of topics with any */
   GHashTable *subscribers; /* char * → count, of topics with any */
   GHashTable *peers;       /* AviPeerId → AviPeerInfo */
   char      **addresses;
@@ -56,6 +59,9 @@ struct _AviCore
 };
 
 void        avi_settings_free                 (AviSettings *self);
+
+/* avi-core-topics.c: (transfer full) */
+AviInbox   *avi_core_new_validation_inbox     (AviEventQueue *events);
 
 /* avi-core-fork.c: the cores of the process, which are consistent when it forks. */
 void        avi_core_enlist                   (AviCore *self);

@@ -29,6 +29,8 @@ typedef enum
   AVI_COMMAND_CANCEL,               /* call */
   AVI_COMMAND_SUBSCRIBE,            /* text: a topic that has its first inbox */
   AVI_COMMAND_UNSUBSCRIBE,          /* text: a topic that lost its last one */
+  AVI_COMMAND_SET_TOPIC,            /* text: the topic; number: all its flags */
+  AVI_COMMAND_JUDGE,                /* ticket; number: a validator's verdict */
   AVI_COMMAND_RUN                   /* run, run_data */
 } AviCommandType;
 
@@ -42,6 +44,7 @@ struct _AviCommand
   AviCall       *call;
   char          *text;
   guint          number;
+  guint64        ticket;
   AviEngineFunc  run;
   gpointer       run_data;
 };
@@ -89,6 +92,9 @@ typedef enum
   AVI_COUNT_MESSAGES_RECOVERED,
   AVI_COUNT_MESSAGES_UNWANTED,   /* on a topic that we do not subscribe to */
   AVI_COUNT_MESSAGES_UNVERIFIED, /* dropped: too many signatures being checked */
+  AVI_COUNT_MESSAGES_REJECTED,   /* by a validator of the program's */
+  AVI_COUNT_MESSAGES_IGNORED,    /* likewise, without blame */
+  AVI_COUNT_MESSAGES_UNJUDGED,   /* dropped: too many, or for too long, before a validator */
   AVI_COUNT_STREAMS_INVALID,     /* of peers, reset for a frame that is malformed, over a limit or never whole */
   AVI_COUNT_STREAMS_REFUSED,     /* of peers, reset for being too many */
   AVI_COUNT_SENDS_DROPPED,       /* messages and gossip for a peer that does not read */
@@ -124,6 +130,10 @@ void        avi_core_answer         (AviCore *self, AviCall *call, gint64 number
 char      **avi_core_dup_topics     (AviCore *self);
 /* Hands each of @n messages to every inbox of its topic, in one go. */
 void        avi_core_deliver        (AviCore *self, AviMessage *const *messages, guint n);
+/* The topics with flags, by AviCoreTopicFlag: (transfer full) */
+GHashTable *avi_core_dup_topic_flags (AviCore *self);
+/* Shows a message to the program's validator, whose verdict comes as a command. */
+void        avi_core_validate       (AviCore *self, AviMessage *message);
 
 /* Snapshot; each tells the device what changed. Strings are copied. */
 void        avi_core_set_addresses   (AviCore *self, char **addresses);

@@ -53,7 +53,9 @@ avi_core_new (void)
   avi_lock_init (&self->wake_lock);
   self->events = avi_event_queue_new ();
   avi_topic_table_init (&self->table);
+  self->to_validate = avi_core_new_validation_inbox (self->events);
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  self->topic_flags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_peer_info_unref);
@@ -84,7 +86,10 @@ avi_core_unref (AviCore *self)
     for (guint i = 0; i < ((GPtrArray *) inboxes)->len; i++)
       avi_inbox_close (g_ptr_array_index ((GPtrArray *) inboxes, i));
   avi_topic_table_clear (&self->table);
+  avi_inbox_close (self->to_validate);
+  avi_inbox_unref (self->to_validate);
   g_hash_table_unref (self->topics);
+  g_hash_table_unref (self->topic_flags);
   g_hash_table_unref (self->subscribers);
   g_hash_table_unref (self->peers);
   g_strfreev (self->addresses);

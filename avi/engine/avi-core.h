@@ -28,6 +28,13 @@ typedef enum /* as AviDeviceState */
   AVI_CORE_STOPPING
 } AviCoreState;
 
+/* How a topic is treated, as AviGossipsubTopicFlags. */
+typedef enum
+{
+  AVI_CORE_TOPIC_UNSIGNED  = 1 << 0,
+  AVI_CORE_TOPIC_VALIDATED = 1 << 1
+} AviCoreTopicFlag;
+
 /* A device's properties as they are at `start`. Strings and vectors are copied. */
 typedef struct
 {
@@ -91,6 +98,12 @@ typedef enum
   AVI_CORE_PUBLISH_HOLD = 1 << 1  /* while nobody subscribes, until somebody does */
 } AviCorePublishFlags;
 
+/* Works stopped and running, and lasts over both. FALSE with AVI_ERROR_INVALID_ARGUMENT (topic) or LIMIT. */
+gboolean  avi_core_set_topic_flag  (AviCore *self, const char *topic, AviCoreTopicFlag flag, gboolean on,
+                                    GError **error);
+guint     avi_core_get_topic_flags (AviCore *self, const char *topic);
+/* A validator has looked at @message. @verdict: AviGossipsubVerdict. Only the first verdict on a message counts. */
+void      avi_core_judge           (AviCore *self, AviMessage *message, guint verdict);
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
  * or message too large), INVALID_ARGUMENT. @call: the exact number to whose sockets it was handed, or
  * NULL. With @call a full queue is waited for. */

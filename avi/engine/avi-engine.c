@@ -269,6 +269,14 @@ avi_engine_obey (AviEngine  *self,
       avi_pubsub_unsubscribe (self->pubsub, command->text);
       break;
 
+    case AVI_COMMAND_SET_TOPIC:
+      avi_pubsub_set_topic (self->pubsub, command->text, command->number);
+      break;
+
+    case AVI_COMMAND_JUDGE:
+      avi_pubsub_judge (self->pubsub, command->ticket, command->number);
+      break;
+
     case AVI_COMMAND_RUN:
       command->run (self, command->run_data);
       break;

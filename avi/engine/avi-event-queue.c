@@ -395,6 +395,7 @@ avi_event_queue_push_locked (AviEventQueue *self,
       break;
 
     case AVI_EVENT_MESSAGE:
+    case AVI_EVENT_VALIDATE:
       avi_event_queue_push_message (self, event, dropped);
       break;
     }
@@ -436,7 +437,7 @@ avi_event_queue_take (AviEventQueue *self)
   avi_lock (&self->lock);
   events = self->head;
   for (AviEvent *event = events; event != NULL; event = event->next)
-    if (event->type == AVI_EVENT_MESSAGE)
+    if (event->inbox != NULL)
       avi_inbox_remove (event->inbox, event);
   self->head = self->tail = NULL;
   g_hash_table_remove_all (self->pending);

@@ -26,8 +26,9 @@ typedef enum
   AVI_EVENT_PEER_CHANGED,      /* anything else about it */
   AVI_EVENT_PEER_FORGOTTEN,    /* no longer known */
   AVI_EVENT_IDENTITY_CONFLICT, /* ours: another node with our key at address; peer's: two with its */
-  AVI_EVENT_MESSAGE            /* message, for inbox's owner; with the last of a message's, which are one
+  AVI_EVENT_MESSAGE,           /* message, for inbox's owner; with the last of a message's, which are one
                                 * after the other, the device itself is told */
+  AVI_EVENT_VALIDATE           /* message, for the validator of its topic; inbox: what bounds them */
 } AviEventType;
 
 /* One subscription's share of the queue. Reference-counted. */

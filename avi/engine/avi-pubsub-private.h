@@ -7,6 +7,7 @@
 #pragma once
 
 #include "avi-pubsub.h"
+#include "avi-verifier.h"
 
 G_BEGIN_DECLS
 
@@ -14,6 +15,7 @@ struct _AviPubsub
 {
   AviEngine    *engine;
   AviGossipsub *router;
+  AviVerifier  *verifier;
   GHashTable   *outputs; /* AviPeerId → AviPubsubOutput: our stream to each attached peer */
   GQueue        watched; /* of AviPubsubOutput, by their `watch_link`: something waits for them */
   GPtrArray    *waiters; /* of Waiter */

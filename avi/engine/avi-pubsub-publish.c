@@ -165,9 +165,10 @@ avi_pubsub_echo (AviPubsub      *self,
                  AviPublication *publication,
                  guint64         seqno)
 {
-  g_autofree char *from = avi_peer_id_to_string (&self->engine->self_id);
+  gboolean is_signed = avi_gossipsub_signs (self->router, publication->topic);
+  g_autofree char *from = is_signed ? avi_peer_id_to_string (&self->engine->self_id) : NULL;
   g_autoptr(AviMessage) message =
-    avi_message_new (publication->topic, from, seqno, publication->data, g_get_real_time ());
+    avi_message_new (publication->topic, from, is_signed ? seqno : 0, publication->data, g_get_real_time ());
 
   publication->echo = FALSE;
   avi_core_deliver (self->engine->core, &message, 1);

@@ -64,9 +64,12 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
-      avi_gossipsub_verified (self->router, event->ticket,
-                              avi_public_key_verify (event->key, event->signed_bytes, event->signature),
-                              avi_loop_now (self->engine->loop));
+      avi_verifier_add (self->verifier, event->ticket, event->key, event->signed_bytes, event->signature);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_VALIDATE:
+      avi_core_validate (self->engine->core, event->message);
+      avi_message_unref (event->message);
       break;
 
     case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
@@ -87,6 +90,20 @@ avi_pubsub_hear (AviPubsub *self)
 
   while (avi_gossipsub_next (self->router, &event))
     avi_pubsub_tell (self, &event);
+}
+
+/* Once a round, for what all of its RPCs brought. */
+static void
+avi_pubsub_verify (AviPubsub *self)
+{
+  gboolean valid;
+  guint64 ticket;
+
+  if (avi_verifier_work (self->verifier))
+    avi_loop_wake (self->engine->loop);
+  while (avi_verifier_next (self->verifier, &ticket, &valid))
+    avi_gossipsub_verified (self->router, ticket, valid, avi_loop_now (self->engine->loop));
+  avi_pubsub_hear (self);
 }
 
 static void
@@ -117,6 +134,9 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_RECOVERED, statistics.iwant_recovered);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNWANTED, statistics.unwanted);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNVERIFIED, statistics.verify_drops);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_REJECTED, statistics.rejected);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_IGNORED, statistics.ignored);
+  avi_core_set_count (core, AVI_COUNT_MESSAGES_UNJUDGED, statistics.validate_drops);
   avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops + statistics.size_drops);
   if (statistics.size_drops > self->n_size_drops)
     avi_engine_log (self->engine, NULL, NULL,
@@ -159,6 +179,8 @@ avi_pubsub_pump (AviPubsub *self)
 {
   avi_pubsub_hear (self);
   avi_pubsub_deliver (self);
+  avi_pubsub_verify (self);
+  avi_pubsub_deliver (self);
   avi_pubsub_send (self);
   avi_pubsub_go_on (self);
   avi_pubsub_send (self);
@@ -193,6 +215,22 @@ avi_pubsub_unsubscribe (AviPubsub  *self,
                         const char *topic)
 {
   avi_gossipsub_unsubscribe (self->router, topic, avi_loop_now (self->engine->loop));
+}
+
+void
+avi_pubsub_set_topic (AviPubsub  *self,
+                      const char *topic,
+                      guint       flags)
+{
+  avi_gossipsub_set_topic_flags (self->router, topic, flags);
+}
+
+void
+avi_pubsub_judge (AviPubsub *self,
+                  guint64    ticket,
+                  guint      verdict)
+{
+  avi_gossipsub_validated (self->router, ticket, verdict, avi_loop_now (self->engine->loop));
 }
 
 static void
@@ -230,11 +268,21 @@ avi_pubsub_cancel (AviPubsub *self,
 
 /* --- life --- */
 
+/* From the verifier's threads. */
+static void
+avi_pubsub_wake (gpointer loop)
+{
+  avi_loop_wake (loop);
+}
+
 AviPubsub *
 avi_pubsub_new (AviEngine *engine)
 {
   AviPubsub *self = g_new0 (AviPubsub, 1);
   g_auto(GStrv) topics = avi_core_dup_topics (engine->core);
+  g_autoptr(GHashTable) topic_flags = avi_core_dup_topic_flags (engine->core);
+  GHashTableIter iter;
+  gpointer topic, flags;
   gint64 now = avi_loop_now (engine->loop);
   AviGossipsubConfig config = {
     .identity = engine->settings->identity,
@@ -244,6 +292,9 @@ avi_pubsub_new (AviEngine *engine)
 
   self->engine = engine;
   self->router = avi_gossipsub_new (&config, now);
+  /* Whoever wants no thread of ours gets none here either. */
+  self->verifier = avi_verifier_new (engine->settings->context == NULL ? avi_verifier_get_default_threads () : 0,
+                                     avi_pubsub_wake, engine->loop);
   self->outputs = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
   self->holding = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_queue_free);
   self->heard = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_message_unref);
@@ -251,6 +302,9 @@ avi_pubsub_new (AviEngine *engine)
   self->next_stall = G_MAXINT64;
   self->partial_check = G_MAXINT64;
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_pubsub_waiter_free);
+  g_hash_table_iter_init (&iter, topic_flags);
+  while (g_hash_table_iter_next (&iter, &topic, &flags))
+    avi_pubsub_set_topic (self, topic, GPOINTER_TO_UINT (flags));
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
   return self;
@@ -280,6 +334,7 @@ avi_pubsub_free (AviPubsub *self)
   g_hash_table_unref (self->holding);
   g_ptr_array_unref (self->waiters);
   g_hash_table_unref (self->outputs);
+  avi_verifier_free (self->verifier); /* first: what it checks is the router's */
   avi_gossipsub_free (self->router);
   g_free (self);
 }

@@ -33,6 +33,10 @@ void       avi_pubsub_check_flow (AviPubsub *self);
 
 void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
 void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
+/* @flags: AviGossipsubTopicFlags, all of the topic's. */
+void       avi_pubsub_set_topic   (AviPubsub *self, const char *topic, guint flags);
+/* A validator's verdict, AviGossipsubVerdict. */
+void       avi_pubsub_judge       (AviPubsub *self, guint64 ticket, guint verdict);
 void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);
 void       avi_pubsub_cancel      (AviPubsub *self, AviCall *call);
 

@@ -222,6 +222,101 @@ def _():
     wait_until(lambda: sorted(heard) == ["1", "2"])
 
 
+def listen(subscription):
+    heard = []
+    subscription.connect("message", lambda _, message: heard.append(message.get_text()))
+    return heard
+
+
+@test("a validator accepts, rejects, ignores, and takes its time")
+def _():
+    here, there, subscription = pair("x")
+    heard, kept, verdicts = listen(subscription), [], {"yes": Avi.Verdict.ACCEPT, "no": Avi.Verdict.REJECT}
+
+    def validate(device, message, extra):
+        assert device is there and extra == "extra"
+        assert message.get_from() == here.props.peer_id
+        if message.get_text() == "later":
+            kept.append(message)
+            return Avi.Verdict.LATER
+        return verdicts.get(message.get_text(), Avi.Verdict.IGNORE)
+
+    there.set_validator("x", validate, "extra")
+    for text in ("later", "no", "maybe", "yes"):
+        here.publish("x", text)
+    wait_until(lambda: heard == ["yes"])
+    there.answer_message(kept[0], Avi.Verdict.ACCEPT)
+    wait_until(lambda: heard == ["yes", "later"])
+    statistics = there.get_statistics().unpack()
+    assert statistics["messages-rejected"] == 1 and statistics["messages-ignored"] == 1, statistics
+    there.set_validator("x", None)
+    here.publish("x", "maybe again")
+    wait_until(lambda: heard[-1] == "maybe again")
+
+
+@test("a validator that was replaced or removed is let go")
+def _():
+    def validate(*_):
+        return Avi.Verdict.ACCEPT
+
+    here, there, subscription = pair("x")
+    heard, gone = listen(subscription), weakref.ref(validate)
+    there.set_validator("x", validate)
+    del validate
+    here.publish("x", "1")
+    wait_until(lambda: heard == ["1"])
+    assert gone() is not None
+    there.set_validator("x", None)
+    gc.collect()
+    assert gone() is None
+
+
+@test("what a validator that fails was asked about is not delivered")
+def _():
+    done = run_python("""
+other = Avi.Device.new("other")
+other.props.listen_addresses = ["/ip4/127.0.0.1/tcp/0"]
+other.props.enable_mdns = other.props.enable_local = False
+heard = []
+device.subscribe("x").connect("message", lambda _, message: (heard.append(message.get_text()), loop.quit()))
+def validate(device, message, *_):
+    if message.get_text() == "1":
+        raise KeyError("an exception of the validator")
+    return Avi.Verdict.ACCEPT
+device.set_validator("x", validate)
+device.start()
+other.start()
+other.dial(device.props.addresses[0])
+other.wait_for_subscribers("x", 1)
+for text in ("1", "2"):
+    other.publish("x", text)
+loop = GLib.MainLoop()
+loop.run()
+print(heard)
+""")
+    assert done.stdout == "['2']\n", done
+    assert "KeyError: 'an exception of the validator'" in done.stderr, done.stderr
+
+
+@test("messages of a topic without signatures have no author")
+def _():
+    here, there = start_device("kitchen"), start_device("bedroom")
+    heard = []
+    for device in (here, there):
+        assert device.get_topic_policy("x") == Avi.TopicPolicy.SIGNED
+        device.set_topic_policy("x", Avi.TopicPolicy.UNSIGNED)
+        assert device.get_topic_policy("x") == Avi.TopicPolicy.UNSIGNED
+    subscription = there.subscribe("x")
+    subscription.connect("message", lambda _, message: heard.append((message.get_from(), message.get_seqno(),
+                                                                     message.get_text())))
+    here.dial(there.props.addresses[0])
+    here.wait_for_subscribers("x", 1)
+    for text in ("on", "on", "off"):
+        here.publish("x", text)
+    wait_until(lambda: len(heard) == 2)
+    assert heard == [(None, 0, "on"), (None, 0, "off")], heard
+
+
 @test("a device that was dropped is gone, and what it gave out is not")
 def _():
     here, there, subscription = pair("x")

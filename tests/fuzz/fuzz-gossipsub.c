@@ -2,8 +2,9 @@
  *
  * The router among four peers that do anything, in any order, while time passes. The input is a
  * script: a byte says what happens, the bytes after it to whom and how; where the script ends zeros
- * follow. Signatures are good or bad as the script has it. After each step the router must agree
- * with itself and be within its limits; what it sends must be whole; and nothing may be delivered twice.
+ * follow. Signatures are good or bad and validators say what they say as the script has it. After each step the router
+ * must agree with itself and be within its limits; what it sends must be whole, and what of others it passes on must
+ * have been found good; and nothing may be delivered twice.
  */
 #include "config.h"
 
@@ -11,6 +12,7 @@
 
 #include "crypto/avi-key.h"
 #include "protocols/gossipsub/avi-rpc.h"
+#include "protocols/gossipsub/avi-signing.h"
 #include "tests/sim/gossipsub-invariants.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
@@ -26,14 +28,23 @@ static const char *const agents[] = { NULL, "go-libp2p", "rust-libp2p", "js-libp
 
 static AviKeyPair *keys[N_PEERS + 1]; /* the last is the router's own */
 
+/* A signature to be checked. */
+typedef struct
+{
+  guint64 ticket;
+  char   *digest; /* of what it covers */
+} Check;
+
 typedef struct
 {
   AviSpan       script;
   AviGossipsub *router;
   AviRandom     random;
   gint64        now;
-  GQueue        tickets;   /* not answered yet */
-  GHashTable   *delivered; /* "author seqno" → when */
+  GQueue        checks;    /* of Check: not answered yet */
+  GQueue        asked;     /* likewise of what validators were asked about */
+  GHashTable   *delivered; /* "author seqno", or topic and data → when */
+  GHashTable   *good;      /* digests of what was found good */
   GByteArray   *rpc;       /* in the making */
 } Fuzz;
 
@@ -93,13 +104,18 @@ put_message (Fuzz *f)
   static guint8 much[3000];
   g_autoptr(GByteArray) part = g_byte_array_new ();
   AviSpan from = avi_peer_id_get_bytes (avi_key_pair_get_peer_id (take_author (f)));
-  guint8 seqno[8] = { 0, 0, 0, 0, 0, 0, 0, take (f) % 8 };
+  guint how = take (f);
+  guint8 seqno[8] = { 0, 0, 0, 0, 0, 0, 0, how % 8 };
+  gboolean is_signed = how < 0xc0;
 
-  avi_rpc_put_bytes (part, AVI_MESSAGE_FROM, from);
+  if (is_signed)
+    avi_rpc_put_bytes (part, AVI_MESSAGE_FROM, from);
   avi_rpc_put_bytes (part, AVI_MESSAGE_DATA, AVI_SPAN (much, take (f) * 10));
-  avi_rpc_put_bytes (part, AVI_MESSAGE_SEQNO, AVI_SPAN (seqno, sizeof seqno));
+  if (is_signed || how == 0xff)
+    avi_rpc_put_bytes (part, AVI_MESSAGE_SEQNO, AVI_SPAN (seqno, sizeof seqno));
   put_topic (f, AVI_MESSAGE_TOPIC, part);
-  avi_rpc_put_bytes (part, AVI_MESSAGE_SIGNATURE, AVI_SPAN (much, 64));
+  if (is_signed)
+    avi_rpc_put_bytes (part, AVI_MESSAGE_SIGNATURE, AVI_SPAN (much, 64));
   avi_rpc_put_bytes (f->rpc, AVI_RPC_PUBLISH, AVI_SPAN (part->data, part->len));
 }
 
@@ -140,6 +156,8 @@ put_id (Fuzz *f, guint64 tag, GByteArray *out)
   g_byte_array_append (id, start.data, start.len);
   if (form % 4 != 0)
     g_byte_array_append (id, seqno, sizeof seqno);
+  if (form >= 0xc0)
+    g_byte_array_set_size (id, AVI_CONTENT_ID_LEN);
   avi_rpc_put_bytes (out, tag, AVI_SPAN (id->data, id->len));
 }
 
@@ -198,6 +216,27 @@ receive (Fuzz *f)
 
 /* --- what the router says --- */
 
+static char *
+make_digest (AviSpan bytes)
+{
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, bytes.data, bytes.len);
+}
+
+/* A message that is sent: ours, or of others and found good, or of a topic without signatures. */
+static void
+check_sent (Fuzz *f, AviSpan raw)
+{
+  g_autofree guint8 *bytes = g_malloc (sizeof AVI_SIGNING_PREFIX + raw.len);
+  g_autofree char *digest = NULL;
+  AviGossipFields fields;
+
+  g_assert_true (avi_gossip_fields_read (&fields, raw, NULL));
+  if (!fields.is_signed || avi_peer_id_equal (&fields.from, &f->router->id))
+    return;
+  digest = make_digest (AVI_SPAN (bytes, avi_signing_write_signed (raw, bytes)));
+  g_assert_true (g_hash_table_contains (f->good, digest));
+}
+
 static void
 check_rpc (Fuzz *f, const AviPeerId *to, GBytes *framed)
 {
@@ -217,11 +256,7 @@ check_rpc (Fuzz *f, const AviPeerId *to, GBytes *framed)
   reader = avi_rpc_reader_init (avi_span_skip (span, len_len));
   for (; avi_rpc_reader_next (&reader, &field); n_parts++)
     if (field.tag == AVI_RPC_PUBLISH)
-      {
-        AviGossipFields fields;
-
-        g_assert_true (avi_gossip_fields_read (&fields, field.bytes, NULL));
-      }
+      check_sent (f, field.bytes);
   g_assert_true (avi_rpc_reader_finish (&reader, "An RPC", NULL));
   g_assert_cmpuint (n_parts, >, 0);
 }
@@ -229,8 +264,12 @@ check_rpc (Fuzz *f, const AviPeerId *to, GBytes *framed)
 static void
 check_message (Fuzz *f, AviMessage *message)
 {
-  g_autofree char *name = g_strdup_printf ("%s %" G_GUINT64_FORMAT, avi_message_get_from (message),
-                                           avi_message_get_seqno (message));
+  const char *from = avi_message_get_from (message);
+  /* All data are zeros. */
+  g_autofree char *name = from != NULL
+                              ? g_strdup_printf ("%s %" G_GUINT64_FORMAT, from, avi_message_get_seqno (message))
+                              : g_strdup_printf ("%s %" G_GSIZE_FORMAT, avi_message_get_topic (message),
+                                                 g_bytes_get_size (avi_message_get_data (message)));
   g_autoptr(GDateTime) received_at = avi_message_get_received_at (message);
   /* When it was delivered; its event may have waited since. */
   gint64 when = g_date_time_to_unix (received_at) * G_USEC_PER_SEC + g_date_time_get_microsecond (received_at);
@@ -239,6 +278,23 @@ check_message (Fuzz *f, AviMessage *message)
   g_assert_true (before == NULL || when - *before >= SEEN_TTL);
   g_hash_table_replace (f->delivered, g_steal_pointer (&name), g_memdup2 (&when, sizeof when));
   avi_message_unref (message);
+}
+
+static void
+keep_check (Fuzz *f, const AviGossipsubEvent *event)
+{
+  Check *check = g_new0 (Check, 1);
+
+  check->ticket = event->ticket;
+  check->digest = make_digest (event->signed_bytes);
+  g_queue_push_tail (&f->checks, check);
+}
+
+static void
+check_free (Check *check)
+{
+  g_free (check->digest);
+  g_free (check);
 }
 
 static void
@@ -252,8 +308,12 @@ take_events (Fuzz *f)
       case AVI_GOSSIPSUB_EVENT_MESSAGE:
         check_message (f, event.message);
         break;
+      case AVI_GOSSIPSUB_EVENT_VALIDATE:
+        g_queue_push_tail (&f->asked, g_memdup2 (&event.ticket, sizeof event.ticket));
+        avi_message_unref (event.message);
+        break;
       case AVI_GOSSIPSUB_EVENT_VERIFY:
-        g_queue_push_tail (&f->tickets, g_memdup2 (&event.ticket, sizeof event.ticket));
+        keep_check (f, &event);
         break;
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
         g_assert_cmpuint (event.n_peers, ==, avi_gossipsub_count_subscribers (f->router, event.topic));
@@ -281,9 +341,27 @@ static void
 answer (Fuzz *f)
 {
   guint how = take (f);
-  g_autofree guint64 *ticket = g_queue_pop_nth (&f->tickets, how / 4);
+  gboolean valid = how % 4 != 0;
+  Check *check = g_queue_pop_nth (&f->checks, how / 4);
 
-  avi_gossipsub_verified (f->router, ticket != NULL ? *ticket : how, how % 4 != 0, f->now);
+  if (check == NULL)
+    {
+      avi_gossipsub_verified (f->router, G_MAXUINT64 - how, valid, f->now);
+      return;
+    }
+  if (valid)
+    g_hash_table_add (f->good, g_strdup (check->digest));
+  avi_gossipsub_verified (f->router, check->ticket, valid, f->now);
+  check_free (check);
+}
+
+static void
+judge (Fuzz *f)
+{
+  guint how = take (f);
+  g_autofree guint64 *ticket = g_queue_pop_nth (&f->asked, how / 4);
+
+  avi_gossipsub_validated (f->router, ticket != NULL ? *ticket : how, how % 4, f->now);
 }
 
 static void
@@ -309,7 +387,7 @@ pass_time (Fuzz *f)
 static void
 step (Fuzz *f)
 {
-  switch (take (f) % 16)
+  switch (take (f) % 18)
     {
     case 0:
       avi_gossipsub_add_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)],
@@ -348,6 +426,12 @@ step (Fuzz *f)
     case 11:
       transmit (f, 1 + take (f));
       break;
+    case 16:
+      avi_gossipsub_set_topic_flags (f->router, take_topic (f), take (f) % 4);
+      break;
+    case 17:
+      judge (f);
+      break;
     default:
       receive (f);
       break;
@@ -381,6 +465,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   config.d_lazy = 1;
   f.router = avi_gossipsub_new (&config, f.now);
   f.delivered = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  f.good = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   f.rpc = g_byte_array_new ();
 
   for (guint i = 0; i < MAX_STEPS && f.script.len > 0; i++)
@@ -393,7 +478,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_cmpuint (f.router->sending.length, ==, 0);
 
   avi_gossipsub_free (f.router);
-  g_queue_clear_full (&f.tickets, g_free);
+  g_queue_clear_full (&f.checks, (GDestroyNotify) check_free);
+  g_queue_clear_full (&f.asked, g_free);
+  g_hash_table_unref (f.good);
   g_hash_table_unref (f.delivered);
   g_byte_array_unref (f.rpc);
   return 0;

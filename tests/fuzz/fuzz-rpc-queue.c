@@ -129,7 +129,7 @@ make_message (guint seqno, gsize size)
   avi_rpc_put_bytes (bytes, AVI_MESSAGE_SIGNATURE, AVI_SPAN (much, 64));
   avi_gossip_fields_read (&fields, AVI_SPAN (bytes->data, bytes->len), &error);
   g_assert_no_error (error);
-  return avi_gossip_message_new (&fields, name_message (from, seqno));
+  return avi_gossip_message_new (&fields, name_message (from, seqno), NULL);
 }
 
 static GQueue *

@@ -29,6 +29,7 @@ typedef struct
   char **bootstrap;
   char **dial;
   char **subscribe;
+  gboolean no_sign;
   gboolean mdns;
   gboolean local;
 } Options;
@@ -368,7 +369,8 @@ start (Node *self, const Options *options, GError **error)
 
   tell ("peer-id %s", peer_id);
   for (char **topic = options->subscribe; topic != NULL && *topic != NULL; topic++)
-    if (!subscribe (self, *topic, error))
+    if ((options->no_sign && !avi_device_set_topic_policy (self->device, *topic, AVI_TOPIC_POLICY_UNSIGNED, error))
+        || !subscribe (self, *topic, error))
       return FALSE;
   if (!avi_device_start (self->device, NULL, error))
     return FALSE;
@@ -391,6 +393,7 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->bootstrap, "Whom to know for ever", "ADDRESS" },
     { "dial", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->dial, "Whom to dial at once", "ADDRESS" },
     { "subscribe", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->subscribe, "What to hear", "TOPIC" },
+    { "no-sign", 0, 0, G_OPTION_ARG_NONE, &options->no_sign, "Messages of these topics are not signed", NULL },
     { "mdns", 0, 0, G_OPTION_ARG_NONE, &options->mdns, "Look and be found by mDNS", NULL },
     { "local", 0, 0, G_OPTION_ARG_NONE, &options->local, "Look and be found on this machine", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },

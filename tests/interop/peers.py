@@ -121,7 +121,7 @@ RUST = ForeignPeer('rust', product='release/avi-peer-rust', **CARGO)
 # 'order': of what waits to be sent, the newest goes first.
 DEPLOYED = ForeignPeer('deployed', product='release/avi-peer-deployed', **CARGO,
                        lacks={'ping', 'rsa', 'ecdsa', 'secp256k1', 'floodsub', 'streams', 'new addresses', '1 MiB of data',
-                              'order'})
+                              'order', 'no signatures'})
 GO = ForeignPeer(
     'go',
     tools=[(['go', 'version'], (1, 26))],
@@ -146,6 +146,6 @@ PY = ForeignPeer(
     download=['./download', '{out}/app'],
     build=['{out}/app/avi-peer-py'],
     product='app',
-    lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return'},
+    lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return', 'no signatures'},
 )
 FOREIGN = [RUST, GO, JS, PY, DEPLOYED]

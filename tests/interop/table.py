@@ -279,6 +279,33 @@ def _(pair):
         hear_each_other(us, them, TOPIC)
 
 
+def hear_unsigned(sender, receiver):
+    """As hear_each_other, one way: of what is not signed nobody is the author, and the same is not sent twice."""
+    for i in range(100):
+        text = f'hello {i} from {sender.name}'
+        sender.tell('publish', TOPIC, text)
+        try:
+            return receiver.expect_message(TOPIC, '-', text, deadline=0.2)
+        except harness.Missing:
+            pass
+    raise harness.Missing(f'{receiver.name} hears nothing of {sender.name}')
+
+
+@case('topics without signatures: messages each way, and forwarded each way', lacks='no signatures')
+def _(pair):
+    us, them = pair.link(pair.ours('--no-sign'), pair.theirs('--no-sign'))
+    for sender, receiver in ((us, them), (them, us)):
+        hear_unsigned(sender, receiver)
+        for i in range(20):
+            sender.tell('publish', TOPIC, f'{i} of {sender.name}')
+        for i in range(20):
+            receiver.expect_message(TOPIC, '-', f'{i} of {sender.name}')
+    for author, between, last in ((pair.theirs('--no-sign', name='author'), us, them),
+                                  (pair.ours('--no-sign', name='other-author'), them, us)):
+        author.tell('dial', between.address)
+        hear_unsigned(author, last)
+
+
 def leave_and_return(leaver, other):
     """Neither may graft the other for 10 s: until then messages of others come by IHAVE and IWANT alone. Returns
     when the other knows."""

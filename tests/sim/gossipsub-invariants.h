@@ -90,6 +90,7 @@ gossipsub_check (AviGossipsub *router)
   gpointer value;
   guint n_members = 0;
   guint n_ours = 0;
+  guint n_flagged = 0;
 
   g_hash_table_iter_init (&iter, router->topics);
   while (g_hash_table_iter_next (&iter, &value, NULL))
@@ -97,10 +98,13 @@ gossipsub_check (AviGossipsub *router)
       gossipsub_check_topic (router, value);
       n_members += ((AviGossipsubTopic *) value)->members->len;
       n_ours += ((AviGossipsubTopic *) value)->subscribed;
+      n_flagged += ((AviGossipsubTopic *) value)->flags != 0;
     }
   g_assert_cmpuint (n_ours, ==, router->n_subscriptions);
   g_assert_cmpuint (n_ours, <=, AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS);
-  g_assert_cmpuint (g_hash_table_size (router->topics), <=, AVI_GOSSIPSUB_MAX_ALL_TOPICS + n_ours);
+  g_assert_cmpuint (n_flagged, ==, router->n_flagged);
+  g_assert_cmpuint (n_flagged, <=, AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS);
+  g_assert_cmpuint (g_hash_table_size (router->topics), <=, AVI_GOSSIPSUB_MAX_ALL_TOPICS + n_ours + n_flagged);
 
   g_hash_table_iter_init (&iter, router->peers);
   while (g_hash_table_iter_next (&iter, NULL, &value))
@@ -116,5 +120,7 @@ gossipsub_check (AviGossipsub *router)
   g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);
   g_assert_cmpuint (avi_message_cache_get_bytes (router->cache), <=, AVI_GOSSIPSUB_CACHE_BYTES);
   g_assert_cmpuint (avi_verifications_get_size (router->verifications), <=, AVI_GOSSIPSUB_MAX_CHECKS);
+  g_assert_cmpuint (avi_validations_get_size (router->validations), <=, AVI_GOSSIPSUB_MAX_VALIDATIONS);
+  g_assert_cmpuint (avi_validations_get_bytes (router->validations), <=, AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES);
   g_assert_cmpuint (avi_promises_get_size (router->promises), <=, AVI_GOSSIPSUB_MAX_PROMISES);
 }

@@ -9,13 +9,16 @@
 struct _SimRouter
 {
   AviGossipsub *machine;
+  SimAccepts    accepts;
+  gpointer      accepts_data;
+  gint64        now; /* as the machine was told last */
 };
 
 gboolean
 sim_router_has (const char *feature)
 {
   /* Names of what the router can do, as it comes to: "score", "idontwant", "px", "validators". */
-  static const char *const features[] = { "idontwant", NULL };
+  static const char *const features[] = { "idontwant", "validators", NULL };
 
   return g_strv_contains (features, feature);
 }
@@ -64,6 +67,9 @@ sim_router_new (const SimRouterConfig *config, gint64 now)
   };
 
   self->machine = avi_gossipsub_new (&machine, now);
+  self->accepts = config->accepts;
+  self->accepts_data = config->accepts_data;
+  self->now = now;
   return self;
 }
 
@@ -77,6 +83,8 @@ sim_router_free (SimRouter *self)
 void
 sim_router_subscribe (SimRouter *self, const char *topic, gint64 now)
 {
+  if (self->accepts != NULL)
+    avi_gossipsub_set_topic_flags (self->machine, topic, AVI_GOSSIPSUB_TOPIC_VALIDATED);
   avi_gossipsub_subscribe (self->machine, topic, now);
 }
 
@@ -112,6 +120,7 @@ sim_router_publish (SimRouter *self, const char *topic, GBytes *data, gint64 now
 gboolean
 sim_router_receive (SimRouter *self, const AviPeerId *from, AviSpan rpc, gint64 now, GError **error)
 {
+  self->now = now;
   return avi_gossipsub_receive (self->machine, from, rpc, now, error);
 }
 
@@ -119,6 +128,18 @@ gboolean
 sim_router_transmit (SimRouter *self, AviPeerId *to, GBytes **rpc, gint64 now)
 {
   return avi_gossipsub_transmit (self->machine, to, rpc, now);
+}
+
+/* Takes @message. */
+static void
+sim_router_validate (SimRouter *self, AviMessage *message, guint64 ticket)
+{
+  AviSpan payload = avi_span_from_bytes (avi_message_get_data (message));
+
+  avi_gossipsub_validated (self->machine, ticket,
+                           self->accepts (payload, self->accepts_data) ? AVI_GOSSIPSUB_ACCEPT : AVI_GOSSIPSUB_REJECT,
+                           self->now);
+  avi_message_unref (message);
 }
 
 gboolean
@@ -144,6 +165,10 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
         out->signature = event.signature;
         return TRUE;
 
+      case AVI_GOSSIPSUB_EVENT_VALIDATE:
+        sim_router_validate (self, event.message, event.ticket);
+        break;
+
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
       case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
       default:
@@ -155,6 +180,7 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
 void
 sim_router_verified (SimRouter *self, guint64 ticket, gboolean valid, gint64 now)
 {
+  self->now = now;
   avi_gossipsub_verified (self->machine, ticket, valid, now);
 }
 
@@ -181,7 +207,7 @@ sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
     .delivered = theirs.delivered,
     .duplicates = theirs.duplicates,
     .forwarded = theirs.forwarded,
-    .invalid = theirs.invalid,
+    .invalid = theirs.invalid + theirs.rejected,
     .queue_drops = theirs.queue_drops,
     .limit_drops = theirs.limit_drops,
     .iwant_recovered = theirs.iwant_recovered,

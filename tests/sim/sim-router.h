@@ -26,7 +26,7 @@ typedef struct
   guint64     first_seqno;
   guint       d, d_lo, d_hi, d_lazy; /* 0: as the router has it */
   gint64      heartbeat;             /* µs; 0: likewise */
-  SimAccepts  accepts;               /* asked once the router has validators */
+  SimAccepts  accepts;               /* the validator of every topic; NULL: there is none */
   gpointer    accepts_data;
 } SimRouterConfig;
 

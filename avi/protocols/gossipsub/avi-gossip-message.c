@@ -17,13 +17,16 @@ avi_gossip_fields_refuse (const char *why, GError **error)
   return FALSE;
 }
 
-/* @from, @seqno: the fields as they came. */
+/* Of the fields of a message, by their numbers. */
+#define BIT(tag)  (1u << ((tag) >> 3))
+#define NO_SIGN   (BIT (AVI_MESSAGE_DATA) | BIT (AVI_MESSAGE_TOPIC)) /* all that one without signature may have */
+
+/* @from, @seqno: the fields as they came. @seen: a bit for each field that is there. */
 static gboolean
-avi_gossip_fields_walk (AviGossipFields *self, AviSpan *from, AviSpan *seqno, GError **error)
+avi_gossip_fields_walk (AviGossipFields *self, AviSpan *from, AviSpan *seqno, guint *seen, GError **error)
 {
   AviRpcReader reader = avi_rpc_reader_init (self->raw);
   AviRpcField field;
-  guint seen = 0; /* a bit per field number */
 
   while (avi_rpc_reader_next (&reader, &field))
     {
@@ -52,30 +55,25 @@ avi_gossip_fields_walk (AviGossipFields *self, AviSpan *from, AviSpan *seqno, GE
         default:
           continue;
         }
-      if (seen & 1u << (field.tag >> 3))
+      if (*seen & BIT (field.tag))
         return avi_gossip_fields_refuse ("a field is given twice", error);
-      seen |= 1u << (field.tag >> 3);
+      *seen |= BIT (field.tag);
       *place = field.bytes;
     }
   return avi_rpc_reader_finish (&reader, "A message of pub/sub", error);
 }
 
-gboolean
-avi_gossip_fields_read (AviGossipFields *self, AviSpan raw, GError **error)
+/* Of a message that says more than topic and data. */
+static gboolean
+avi_gossip_fields_read_signed (AviGossipFields *self, AviSpan from, AviSpan seqno, GError **error)
 {
-  AviSpan from = AVI_SPAN_EMPTY;
-  AviSpan seqno = AVI_SPAN_EMPTY;
   guint64 big_endian;
 
-  *self = (AviGossipFields) { .raw = raw };
-  if (!avi_gossip_fields_walk (self, &from, &seqno, error))
-    return FALSE;
+  self->is_signed = TRUE;
   if (!avi_peer_id_decode (from, &self->from, error))
     return FALSE;
   if (seqno.len != AVI_SEQNO_LEN)
     return avi_gossip_fields_refuse ("its seqno is not of 8 bytes", error);
-  if (!avi_gossip_topic_is_valid (self->topic))
-    return avi_gossip_fields_refuse ("its topic is missing, too long, or not UTF-8", error);
   if (self->signature.len == 0 || self->signature.len > SIGNATURE_MAX)
     return avi_gossip_fields_refuse ("its signature is missing or too long", error);
   if (self->key.len > AVI_PUBLIC_KEY_MAX)
@@ -84,6 +82,21 @@ avi_gossip_fields_read (AviGossipFields *self, AviSpan raw, GError **error)
   memcpy (&big_endian, seqno.data, AVI_SEQNO_LEN);
   self->seqno = GUINT64_FROM_BE (big_endian);
   return TRUE;
+}
+
+gboolean
+avi_gossip_fields_read (AviGossipFields *self, AviSpan raw, GError **error)
+{
+  AviSpan from = AVI_SPAN_EMPTY;
+  AviSpan seqno = AVI_SPAN_EMPTY;
+  guint seen = 0;
+
+  *self = (AviGossipFields) { .raw = raw };
+  if (!avi_gossip_fields_walk (self, &from, &seqno, &seen, error))
+    return FALSE;
+  if (!avi_gossip_topic_is_valid (self->topic))
+    return avi_gossip_fields_refuse ("its topic is missing, too long, or not UTF-8", error);
+  return (seen & ~NO_SIGN) == 0 || avi_gossip_fields_read_signed (self, from, seqno, error);
 }
 
 gboolean
@@ -101,7 +114,7 @@ avi_gossip_message_move (AviSpan span, AviSpan from, guint8 *to)
 }
 
 AviGossipMessage *
-avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id)
+avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id, const guint8 *content_id)
 {
   AviGossipMessage *self = g_new0 (AviGossipMessage, 1);
   AviSpan raw = fields->raw;
@@ -116,6 +129,9 @@ avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id)
 
   self->refs = 1;
   self->id = id;
+  self->checked = !fields->is_signed;
+  if (content_id != NULL)
+    memcpy (self->content_id, content_id, sizeof self->content_id);
   self->rpc = g_bytes_new_take (rpc, rpc_len);
   self->entry = AVI_SPAN (entry, entry_len);
   self->fields = *fields;
@@ -153,7 +169,7 @@ avi_gossip_message_get_cost (const AviGossipMessage *self)
 const char *
 avi_gossip_message_get_author (AviGossipMessage *self)
 {
-  if (self->author == NULL)
+  if (self->author == NULL && self->fields.is_signed)
     self->author = avi_peer_id_to_string (&self->fields.from);
   return self->author;
 }
@@ -176,6 +192,11 @@ avi_gossip_message_write_id (AviGossipMessage *self, AviMessageIdForm form, GByt
   char decimal[21];
 
   g_byte_array_set_size (out, 0);
+  if (!fields->is_signed)
+    {
+      g_byte_array_append (out, self->content_id, sizeof self->content_id);
+      return;
+    }
   switch (form)
     {
     case AVI_MESSAGE_ID_TEXT:
@@ -194,6 +215,7 @@ avi_gossip_message_write_id (AviGossipMessage *self, AviMessageIdForm form, GByt
       break;
 
     case AVI_MESSAGE_ID_UNKNOWN:
+    case AVI_MESSAGE_ID_CONTENT:
     default:
       g_return_if_reached ();
     }

@@ -98,15 +98,13 @@ static gboolean
 avi_gossipsub_wants (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now)
 {
   AviPeerId from;
-  guint64 seqno;
-  AviMessageIdForm form = avi_message_id_parse (bytes, &from, &seqno);
   AviMessageId id;
+  AviMessageIdForm form = avi_message_id_read (&self->secret, bytes, &id, &from);
 
   if (form == AVI_MESSAGE_ID_UNKNOWN)
     return FALSE;
   avi_gossipsub_peer_heard_form (peer, form);
 
-  id = avi_message_id_make (&self->secret, &from, seqno);
   if (avi_seen_cache_contains (self->seen, id, now) || avi_verifications_contain (self->verifications, &id)
       || avi_peer_id_equal (&from, &self->id))
     return FALSE;
@@ -160,12 +158,10 @@ avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes)
 {
   AviGossipMessage *message;
   AviPeerId from;
-  guint64 seqno;
   AviMessageId id;
 
-  if (avi_message_id_parse (bytes, &from, &seqno) == AVI_MESSAGE_ID_UNKNOWN)
+  if (avi_message_id_read (&self->secret, bytes, &id, &from) == AVI_MESSAGE_ID_UNKNOWN)
     return;
-  id = avi_message_id_make (&self->secret, &from, seqno);
   message = avi_message_cache_get_for (self->cache, &id, peer->serial, AVI_GOSSIPSUB_MAX_ANSWERS);
   if (message != NULL)
     avi_gossipsub_send_message (self, peer, message);
@@ -196,9 +192,8 @@ static void
 avi_gossipsub_receive_unwanted (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now)
 {
   AviPeerId from;
-  guint64 seqno;
-  AviMessageIdForm form = avi_message_id_parse (bytes, &from, &seqno);
   AviMessageId id;
+  AviMessageIdForm form = avi_message_id_read (&self->secret, bytes, &id, &from);
 
   if (form == AVI_MESSAGE_ID_UNKNOWN)
     return;
@@ -206,7 +201,6 @@ avi_gossipsub_receive_unwanted (AviGossipsub *self, AviGossipsubPeer *peer, AviS
   if (peer->unwanted == NULL)
     peer->unwanted = avi_seen_cache_new (AVI_GOSSIPSUB_UNWANTED_TTL, AVI_GOSSIPSUB_MAX_UNWANTED);
 
-  id = avi_message_id_make (&self->secret, &from, seqno);
   avi_seen_cache_add (peer->unwanted, id, now);
   if (avi_rpc_queue_drop (&peer->queue, id))
     {

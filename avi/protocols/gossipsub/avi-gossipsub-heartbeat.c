@@ -123,6 +123,7 @@ avi_gossipsub_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
 
   if (!avi_gossipsub_topic_has (topic, avi_gossipsub_member_is_gossipable, now))
     return;
+  avi_gossipsub_verify_for_gossip (self, topic);
   messages = g_ptr_array_new ();
   avi_message_cache_list (self->cache, AVI_SPAN_STRING (topic->name), messages);
   if (messages->len == 0)

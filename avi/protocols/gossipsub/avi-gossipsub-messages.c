@@ -41,92 +41,111 @@ avi_gossipsub_say_idontwant (AviGossipsub *self,
     }
 }
 
+/* The topic's own account, where it is still known. */
 static void
-avi_gossipsub_ask_to_verify (AviGossipsub *self,
-                             AviGossipsubTopic *topic,
-                             AviGossipsubPeer *peer,
-                             const AviGossipFields *fields,
-                             AviMessageId id)
+avi_gossipsub_count_arrival (AviGossipsub *self, const AviArrival *arrival, AviTopicCount what)
 {
-  g_autoptr(AviPublicKey) key = avi_signing_get_key (fields, NULL);
-  g_autoptr(AviGossipMessage) message = NULL;
-  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_VERIFY };
-  AviVerification *verification;
+  avi_gossipsub_count (self, avi_gossipsub_find_topic (self, arrival->message->fields.topic), what, 1);
+}
 
-  if (key == NULL)
-    {
-      self->statistics.invalid++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
-      return;
-    }
-  message = avi_gossip_message_new (fields, id);
-  verification = avi_verifications_add (self->verifications, message, key, peer->serial);
+/* A message was wrong in a way that no honest peer passes on: what @peer answers for. */
+static void
+avi_gossipsub_blame (AviGossipsub *self, AviGossipsubPeer *peer)
+{
+  peer->n_invalid++;
+}
+
+/* Likewise of all that sent it. Rare, and dear enough for a liar, so that looking at every peer is cheap beside it. */
+static void
+avi_gossipsub_blame_holders (AviGossipsub *self, const AviArrival *arrival)
+{
+  GHashTableIter iter;
+  AviGossipsubPeer *peer;
+
+  g_hash_table_iter_init (&iter, self->peers);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &peer))
+    if (avi_arrival_is_held_by (arrival, peer->serial))
+      avi_gossipsub_blame (self, peer);
+}
+
+/* Takes what is in @arrival, unless there is no room: FALSE, and that is counted. */
+static gboolean
+avi_gossipsub_ask_to_verify (AviGossipsub *self, AviArrival *arrival, AviPublicKey *key)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_VERIFY };
+  AviVerification *verification = avi_verifications_add (self->verifications, arrival, key);
+
   if (verification == NULL)
     {
       self->statistics.verify_drops++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_UNVERIFIED, 1);
+      avi_gossipsub_count_arrival (self, arrival, AVI_TOPIC_DROPPED_UNVERIFIED);
+      return FALSE;
+    }
+  event.ticket = verification->ticket;
+  event.key = verification->key;
+  event.signed_bytes = AVI_SPAN (verification->signed_bytes, verification->signed_len);
+  event.signature = verification->arrival.message->fields.signature;
+  g_array_append_val (self->events, event);
+  return TRUE;
+}
+
+/* Of a message that was delivered on its author's own word: before others get it. */
+static void
+avi_gossipsub_verify_later (AviGossipsub *self, AviArrival *arrival)
+{
+  AviGossipMessage *message = arrival->message;
+  g_autoptr(AviPublicKey) key = avi_signing_get_key (&message->fields, NULL);
+
+  if (key != NULL)
+    {
+      avi_gossipsub_ask_to_verify (self, arrival, key);
       return;
     }
-
-  if (fields->data.len > self->idontwant_min)
-    avi_gossipsub_say_idontwant (self, topic, peer, message);
-  event.ticket = verification->ticket;
-  event.key = key;
-  event.signed_bytes = AVI_SPAN (verification->signed_bytes, verification->signed_len);
-  event.signature = message->fields.signature;
-  g_array_append_val (self->events, event);
+  self->statistics.invalid++;
+  avi_gossipsub_count_arrival (self, arrival, AVI_TOPIC_DROPPED_INVALID);
+  avi_gossipsub_blame_holders (self, arrival);
+  avi_message_cache_drop (self->cache, &message->id);
 }
 
 void
-avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan raw, gint64 now)
+avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic)
 {
-  AviGossipFields fields;
-  AviGossipsubTopic *topic;
-  AviMessageId id;
+  g_autoptr(GPtrArray) messages = g_ptr_array_new ();
 
-  self->statistics.received++;
-  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->max_message)
+  avi_message_cache_list_unchecked (self->cache, AVI_SPAN_STRING (topic->name), messages);
+  for (guint i = 0; i < messages->len; i++)
     {
-      self->statistics.invalid++;
-      return;
-    }
-  topic = avi_gossipsub_find_topic (self, fields.topic);
-  if (topic == NULL || !topic->subscribed)
-    {
-      self->statistics.unwanted++;
-      return;
-    }
+      AviGossipMessage *message = messages->pdata[i];
+      AviGossipsubPeer *author = g_hash_table_lookup (self->peers, &message->fields.from);
+      g_auto(AviArrival) arrival = { 0 };
 
-  id = avi_message_id_make (&self->secret, &fields.from, fields.seqno);
-  if (avi_seen_cache_contains (self->seen, id, now)
-      || avi_verifications_hold (self->verifications, &id, raw, peer->serial))
-    {
-      self->statistics.duplicates++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
+      if (avi_verifications_contain (self->verifications, &message->id))
+        continue;
+      avi_arrival_init (&arrival, message, author != NULL ? author->serial : 0);
+      arrival.stage = AVI_ARRIVAL_KEPT;
+      avi_gossipsub_verify_later (self, &arrival);
     }
-  else if (avi_peer_id_equal (&fields.from, &self->id))
-    self->statistics.invalid++; /* ours, but not published lately, if ever */
-  else
-    avi_gossipsub_ask_to_verify (self, topic, peer, &fields, id);
+}
+
+static gboolean
+avi_gossipsub_is_target (AviGossipsubMember *member)
+{
+  return member->place == AVI_MEMBER_MESH
+         || (member->subscribed && member->peer->kind == AVI_GOSSIPSUB_PEER_FLOODSUB);
 }
 
 /* To the mesh and to those without one; not to whom it came from, nor to its author. */
 static void
-avi_gossipsub_forward (AviGossipsub *self,
-                       AviGossipsubTopic *topic,
-                       const AviVerification *verification,
-                       gint64 now)
+avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
 {
-  AviGossipMessage *message = verification->message;
+  AviGossipMessage *message = arrival->message;
 
   for (guint i = 0; i < topic->members->len; i++)
     {
       AviGossipsubMember *member = topic->members->pdata[i];
       AviGossipsubPeer *peer = member->peer;
 
-      if (member->place != AVI_MEMBER_MESH && !(member->subscribed && peer->kind == AVI_GOSSIPSUB_PEER_FLOODSUB))
-        continue;
-      if (avi_verification_is_held_by (verification, peer->serial)
+      if (!avi_gossipsub_is_target (member) || avi_arrival_is_held_by (arrival, peer->serial)
           || avi_peer_id_equal (&peer->id, &message->fields.from))
         continue;
       if (avi_gossipsub_peer_has (peer, message->id, now))
@@ -136,56 +155,268 @@ avi_gossipsub_forward (AviGossipsub *self,
     }
 }
 
-static void
-avi_gossipsub_deliver (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message, gint64 now)
+/* Others would be sent it: DELIVERED; or told of it only: KEPT; or neither: NEW. */
+static AviArrivalStage
+avi_gossipsub_find_next_stage (AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
 {
-  g_autoptr(GBytes) data = avi_gossip_message_dup_data (message);
-  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_MESSAGE };
+  AviArrivalStage stage = AVI_ARRIVAL_NEW;
 
-  event.message = avi_message_new (topic->name, avi_gossip_message_get_author (message), message->fields.seqno, data,
-                                   now + self->unix_offset);
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+
+      if (avi_arrival_is_held_by (arrival, member->peer->serial))
+        continue;
+      if (avi_gossipsub_is_target (member))
+        return AVI_ARRIVAL_DELIVERED;
+      if (avi_gossipsub_member_is_candidate (member, now))
+        stage = AVI_ARRIVAL_KEPT;
+    }
+  return stage;
+}
+
+/* Takes @told. */
+static void
+avi_gossipsub_deliver (AviGossipsub *self, AviGossipsubTopic *topic, AviMessage *told)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_MESSAGE, .message = told };
+
   g_array_append_val (self->events, event);
   self->statistics.delivered++;
   avi_gossipsub_count (self, topic, AVI_TOPIC_DELIVERED, 1);
-  avi_gossipsub_count (self, topic, AVI_TOPIC_DELIVERED_BYTES, message->fields.data.len);
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DELIVERED_BYTES, g_bytes_get_size (avi_message_get_data (told)));
+}
+
+static AviMessage *
+avi_gossipsub_make_told (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message, gint64 now)
+{
+  g_autoptr(GBytes) data = avi_gossip_message_dup_data (message);
+
+  return avi_message_new (topic->name, avi_gossip_message_get_author (message), message->fields.seqno, data,
+                          now + self->unix_offset);
+}
+
+/* Nobody objects to it. Takes @told. What its author sent us itself is checked now where there are others who need it; else
+ * it is not, until somebody comes to whom we gossip. */
+static void
+avi_gossipsub_accept (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *arrival, AviMessage *told, gint64 now)
+{
+  AviGossipMessage *message = arrival->message;
+
+  avi_message_cache_put (self->cache, message);
+  avi_gossipsub_deliver (self, topic, told);
+  if (message->checked)
+    avi_gossipsub_forward (self, topic, arrival, now);
+  else if ((arrival->stage = avi_gossipsub_find_next_stage (topic, arrival, now)) != AVI_ARRIVAL_NEW)
+    avi_gossipsub_verify_later (self, arrival);
+  avi_gossipsub_wake (self, now);
+}
+
+/* Takes what is in @arrival, and @told. */
+static void
+avi_gossipsub_ask_to_validate (AviGossipsub *self,
+                               AviGossipsubTopic *topic,
+                               AviArrival *arrival,
+                               AviMessage *told,
+                               gint64 now)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_VALIDATE, .message = told };
+
+  if (!avi_validations_have_room (self->validations, arrival->message))
+    {
+      self->statistics.validate_drops++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_UNVERIFIED, 1);
+      avi_message_unref (told);
+      return;
+    }
+  event.ticket = avi_validations_get_next_ticket (self->validations);
+  avi_message_set_ticket (told, event.ticket);
+  avi_validations_add (self->validations, arrival, told, now);
+  g_array_append_val (self->events, event);
+}
+
+/* Its author said it: from here on it counts as seen. */
+static void
+avi_gossipsub_believe (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *arrival, gint64 now)
+{
+  AviMessage *told;
+
+  if (!avi_seen_cache_add (self->seen, arrival->message->id, now)) /* the author made two of one seqno */
+    {
+      self->statistics.duplicates++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
+      return;
+    }
+  if (avi_promises_keep (self->promises, arrival->message->id, arrival->holders[0]))
+    self->statistics.iwant_recovered++;
+
+  told = avi_gossipsub_make_told (self, topic, arrival->message, now);
+  if (topic->flags & AVI_GOSSIPSUB_TOPIC_VALIDATED)
+    avi_gossipsub_ask_to_validate (self, topic, arrival, told, now);
+  else
+    avi_gossipsub_accept (self, topic, arrival, told, now);
+}
+
+/* On a topic of ours, and not seen yet. Who sends what it says is its own is believed: the connection proves who it is,
+ * and an id that holds its name keeps out no other's message. So it is, unless something that others sent in its name
+ * still has to be checked, and comes before. */
+static void
+avi_gossipsub_receive_new (AviGossipsub *self,
+                           AviGossipsubTopic *topic,
+                           AviGossipsubPeer *peer,
+                           const AviGossipFields *fields,
+                           AviMessageId id,
+                           const guint8 *content_id,
+                           gint64 now)
+{
+  g_autoptr(AviPublicKey) key = NULL;
+  g_autoptr(AviGossipMessage) message = NULL;
+  g_auto(AviArrival) arrival = { 0 };
+  gboolean believed = !fields->is_signed
+                      || (avi_peer_id_equal (&fields->from, &peer->id)
+                          && !avi_verifications_delay (self->verifications, &fields->from));
+
+  if (!believed && (key = avi_signing_get_key (fields, NULL)) == NULL)
+    {
+      self->statistics.invalid++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
+      avi_gossipsub_blame (self, peer);
+      return;
+    }
+  message = avi_gossip_message_new (fields, id, content_id);
+  avi_arrival_init (&arrival, message, peer->serial);
+  if (!believed && !avi_gossipsub_ask_to_verify (self, &arrival, key))
+    return;
+  if (fields->data.len > self->idontwant_min)
+    avi_gossipsub_say_idontwant (self, topic, peer, message);
+  if (believed)
+    avi_gossipsub_believe (self, topic, &arrival, now);
+}
+
+/* Cheap before dear: nothing is allocated, no key decoded and no signature looked at before form, size, topic and
+ * duplicates were. */
+void
+avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan raw, gint64 now)
+{
+  guint8 content_id[AVI_CONTENT_ID_LEN];
+  AviGossipFields fields;
+  AviGossipsubTopic *topic;
+  AviMessageId id;
+
+  self->statistics.received++;
+  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->max_message)
+    {
+      self->statistics.invalid++;
+      avi_gossipsub_blame (self, peer);
+      return;
+    }
+  topic = avi_gossipsub_find_topic (self, fields.topic);
+  if (topic == NULL || !topic->subscribed)
+    {
+      self->statistics.unwanted++;
+      return;
+    }
+  if (fields.is_signed == ((topic->flags & AVI_GOSSIPSUB_TOPIC_UNSIGNED) != 0))
+    {
+      self->statistics.invalid++; /* peers of one topic are configured alike */
+      avi_gossipsub_blame (self, peer);
+      return;
+    }
+
+  if (fields.is_signed)
+    id = avi_message_id_make (&self->secret, &fields.from, fields.seqno);
+  else
+    {
+      avi_message_id_hash_content (fields.topic, fields.data, content_id);
+      id = avi_message_id_make_content (&self->secret, content_id);
+    }
+  if (avi_verifications_hold (self->verifications, &id, raw, peer->serial)
+      || avi_validations_hold (self->validations, &id, peer->serial)
+      || avi_seen_cache_contains (self->seen, id, now))
+    {
+      self->statistics.duplicates++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
+    }
+  else if (avi_peer_id_equal (&fields.from, &self->id))
+    self->statistics.invalid++; /* ours, but not published lately, if ever */
+  else
+    avi_gossipsub_receive_new (self, topic, peer, &fields, id, fields.is_signed ? NULL : content_id, now);
+}
+
+/* Of one that was believed, the author's own connection said it: nothing goes on from here. */
+static void
+avi_gossipsub_found_forged (AviGossipsub *self, const AviArrival *arrival)
+{
+  self->statistics.invalid++;
+  avi_gossipsub_count_arrival (self, arrival, AVI_TOPIC_DROPPED_INVALID);
+  avi_gossipsub_blame_holders (self, arrival);
+  if (arrival->stage != AVI_ARRIVAL_NEW)
+    avi_message_cache_drop (self->cache, &arrival->message->id);
 }
 
 void
 avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint64 now)
 {
   g_autoptr(AviVerification) verification = avi_verifications_take (self->verifications, ticket);
-  AviGossipMessage *message;
+  AviArrival *arrival;
   AviGossipsubTopic *topic;
 
   if (verification == NULL)
     return;
-  message = verification->message;
-  topic = avi_gossipsub_find_topic (self, message->fields.topic);
+  arrival = &verification->arrival;
   if (!valid)
     {
-      self->statistics.invalid++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
+      avi_gossipsub_found_forged (self, arrival);
       return;
     }
 
+  arrival->message->checked = TRUE;
+  topic = avi_gossipsub_find_topic (self, arrival->message->fields.topic);
   if (topic == NULL || !topic->subscribed)
-    {
-      self->statistics.unwanted++;
-      return;
-    }
-  if (!avi_seen_cache_add (self->seen, message->id, now)) /* the author signed two of one seqno */
-    {
-      self->statistics.duplicates++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
-      return;
-    }
+    self->statistics.unwanted += arrival->stage == AVI_ARRIVAL_NEW;
+  else if (arrival->stage == AVI_ARRIVAL_NEW)
+    avi_gossipsub_believe (self, topic, arrival, now);
+  else if (arrival->stage == AVI_ARRIVAL_DELIVERED)
+    avi_gossipsub_forward (self, topic, arrival, now);
+}
 
-  if (avi_promises_keep (self->promises, message->id, verification->holders[0]))
-    self->statistics.iwant_recovered++;
-  avi_message_cache_put (self->cache, message);
-  avi_gossipsub_forward (self, topic, verification, now);
-  avi_gossipsub_deliver (self, topic, message, now);
-  avi_gossipsub_wake (self, now);
+void
+avi_gossipsub_validated (AviGossipsub *self, guint64 ticket, AviGossipsubVerdict verdict, gint64 now)
+{
+  g_autoptr(AviValidation) validation = avi_validations_take (self->validations, ticket);
+  AviGossipsubTopic *topic;
+
+  if (validation == NULL)
+    return;
+  topic = avi_gossipsub_find_topic (self, validation->arrival.message->fields.topic);
+  if (topic == NULL || !topic->subscribed)
+    self->statistics.unwanted++;
+  else if (verdict == AVI_GOSSIPSUB_ACCEPT)
+    avi_gossipsub_accept (self, topic, &validation->arrival, avi_message_ref (validation->told), now);
+  else if (verdict == AVI_GOSSIPSUB_IGNORE)
+    {
+      self->statistics.ignored++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_REJECTED, 1);
+    }
+  else
+    {
+      self->statistics.rejected++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_REJECTED, 1);
+      avi_gossipsub_blame_holders (self, &validation->arrival);
+    }
+}
+
+void
+avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now)
+{
+  AviValidation *late;
+
+  while ((late = avi_validations_take_late (self->validations, now)) != NULL)
+    {
+      self->statistics.validate_drops++;
+      avi_gossipsub_count_arrival (self, &late->arrival, AVI_TOPIC_DROPPED_UNVERIFIED);
+      avi_validation_free (late);
+    }
 }
 
 /* --- publishing --- */
@@ -234,14 +465,52 @@ avi_gossipsub_seek_near_miss (AviGossipsub *self, const char *name)
 }
 
 static AviGossipMessage *
-avi_gossipsub_make_message (AviGossipsub *self, const char *topic, GBytes *data)
+avi_gossipsub_make_signed (AviGossipsub *self, const char *topic, GBytes *data)
 {
   g_autoptr(GByteArray) raw = avi_signing_sign (self->identity, topic, avi_span_from_bytes (data), self->next_seqno++);
+  AviGossipMessage *message;
   AviGossipFields fields;
 
   if (!avi_gossip_fields_read (&fields, AVI_SPAN (raw->data, raw->len), NULL))
     g_assert_not_reached ();
-  return avi_gossip_message_new (&fields, avi_message_id_make (&self->secret, &fields.from, fields.seqno));
+  message = avi_gossip_message_new (&fields, avi_message_id_make (&self->secret, &fields.from, fields.seqno), NULL);
+  message->checked = TRUE;
+  return message;
+}
+
+static AviGossipMessage *
+avi_gossipsub_make_unsigned (AviGossipsub *self, const char *topic, GBytes *data)
+{
+  g_autoptr(GByteArray) raw = avi_signing_leave_unsigned (topic, avi_span_from_bytes (data));
+  guint8 content_id[AVI_CONTENT_ID_LEN];
+  AviGossipFields fields;
+
+  if (!avi_gossip_fields_read (&fields, AVI_SPAN (raw->data, raw->len), NULL))
+    g_assert_not_reached ();
+  avi_message_id_hash_content (fields.topic, fields.data, content_id);
+  return avi_gossip_message_new (&fields, avi_message_id_make_content (&self->secret, content_id), content_id);
+}
+
+static AviGossipMessage *
+avi_gossipsub_make_message (AviGossipsub *self, AviGossipsubTopic *topic, GBytes *data)
+{
+  if (topic->flags & AVI_GOSSIPSUB_TOPIC_UNSIGNED)
+    return avi_gossipsub_make_unsigned (self, topic->name, data);
+  return avi_gossipsub_make_signed (self, topic->name, data);
+}
+
+/* FALSE: it was heard or published lately, and without authors the same bytes are the same message. */
+static gboolean
+avi_gossipsub_check_is_new (AviGossipsub *self, const AviGossipMessage *message, const char *topic, gint64 now,
+                            GError **error)
+{
+  if (!avi_seen_cache_contains (self->seen, message->id, now))
+    return TRUE;
+  g_set_error (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS,
+               "On “%s”, whose messages are not signed, this very message was heard or published in the last %d s: "
+               "it counts as the same one",
+               topic, (int) (AVI_GOSSIPSUB_SEEN_TTL / G_USEC_PER_SEC));
+  return FALSE;
 }
 
 static void
@@ -323,8 +592,9 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
       return 0;
     }
 
-  message = avi_gossipsub_make_message (self, name, data);
-  if (!avi_gossipsub_check_takers (self, topic, message, error))
+  message = avi_gossipsub_make_message (self, topic, data);
+  if (!avi_gossipsub_check_is_new (self, message, name, now, error)
+      || !avi_gossipsub_check_takers (self, topic, message, error))
     return -1;
   avi_seen_cache_add (self->seen, message->id, now);
   avi_message_cache_put (self->cache, message);

@@ -63,6 +63,9 @@ avi_gossipsub_peer_set_agent (AviGossipsubPeer *self, const char *agent)
 void
 avi_gossipsub_peer_heard_form (AviGossipsubPeer *self, AviMessageIdForm form)
 {
+  /* Which says nothing of the family. */
+  if (form == AVI_MESSAGE_ID_CONTENT)
+    return;
   self->id_form = form;
   self->id_form_heard = TRUE;
 }

@@ -48,6 +48,9 @@ struct _AviGossipsubPeer
   guint                ids_asked_by_it;
   guint                ids_unwanted_by_it;
 
+  /* Messages that it sent and that no honest peer would have. */
+  guint64              n_invalid;
+
   /* Messages that it has, as it said by IDONTWANT; NULL until it does. */
   AviSeenCache        *unwanted;
 

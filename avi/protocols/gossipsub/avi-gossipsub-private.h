@@ -12,6 +12,7 @@
 #include "avi-message-cache.h"
 #include "avi-promises.h"
 #include "avi-seen-cache.h"
+#include "avi-validations.h"
 #include "avi-verifications.h"
 
 G_BEGIN_DECLS
@@ -23,6 +24,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_CACHE_BYTES       (16 * 1024 * 1024)
 #define AVI_GOSSIPSUB_MAX_CHECKS        1024               /* signatures being checked */
 #define AVI_GOSSIPSUB_MAX_CHECKS_BYTES  (32 * 1024 * 1024)
+#define AVI_GOSSIPSUB_VALIDATION_TIME  (10 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_MAX_ALL_TOPICS    16384              /* topics known, from which on only ours are added */
 #define AVI_GOSSIPSUB_MAX_NEAR_MISSES   1024
 #define AVI_GOSSIPSUB_MAX_PROMISES      8192
@@ -57,12 +59,14 @@ struct _AviGossipsub
   GHashTable            *topics;          /* a set of AviGossipsubTopic, owned */
   GHashTable            *peers;           /* id → AviGossipsubPeer, owned */
   guint                  n_subscriptions; /* of ours */
+  guint                  n_flagged;       /* topics with flags */
   guint64                last_serial;     /* of a peer */
   GQueue                 sending;         /* of peers, by their link `sending` */
 
   AviSeenCache          *seen;
   AviMessageCache       *cache;
   AviVerifications      *verifications;
+  AviValidations        *validations;
   AviPromises           *promises;
 
   gint64                 next_heartbeat;  /* G_MAXINT64: it sleeps */
@@ -120,6 +124,10 @@ gboolean            avi_gossipsub_receive_subscription (AviGossipsub *self, AviG
 
 /* -messages.c */
 void                avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan raw, gint64 now);
+/* There is somebody to gossip to: what was believed and not checked is to be, so that the next gossip tells of it. */
+void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic);
+/* Those that no validator answered in time. */
+void                avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now);
 
 /* -control.c. FALSE: malformed. */
 gboolean            avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan control,

@@ -44,7 +44,8 @@ avi_gossipsub_topic_equal (gconstpointer a, gconstpointer b)
 gboolean
 avi_gossipsub_topic_is_unused (const AviGossipsubTopic *self)
 {
-  return !self->subscribed && self->fanout_until == 0 && self->members->len == 0 && !self->announced;
+  return !self->subscribed && self->flags == 0 && self->fanout_until == 0 && self->members->len == 0
+         && !self->announced;
 }
 
 void

@@ -41,6 +41,8 @@ struct _AviGossipsubTopic
 
   /* We subscribe. */
   gboolean    subscribed;
+  /* AviGossipsubTopicFlags: how the program has it. */
+  guint       flags;
   /* µs; when the fanout ends unless we publish again. 0: there is none. */
   gint64      fanout_until;
   /* In the router's list of those to be told; NULL: nothing was counted. */

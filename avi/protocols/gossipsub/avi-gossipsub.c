@@ -44,6 +44,8 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->cache = avi_message_cache_new (AVI_GOSSIPSUB_CACHE_WINDOWS, AVI_GOSSIPSUB_GOSSIP_WINDOWS,
                                        AVI_GOSSIPSUB_CACHE_BYTES);
   self->verifications = avi_verifications_new (AVI_GOSSIPSUB_MAX_CHECKS, AVI_GOSSIPSUB_MAX_CHECKS_BYTES);
+  self->validations = avi_validations_new (config->first_seqno, AVI_GOSSIPSUB_MAX_VALIDATIONS,
+                                           AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES, AVI_GOSSIPSUB_VALIDATION_TIME);
   self->promises = avi_promises_new (AVI_GOSSIPSUB_MAX_PROMISES, AVI_GOSSIPSUB_PATIENCE);
   self->next_heartbeat = G_MAXINT64;
   self->events = g_array_new (FALSE, FALSE, sizeof (AviGossipsubEvent));
@@ -84,6 +86,7 @@ avi_gossipsub_free (AviGossipsub *self)
   g_ptr_array_unref (self->dropped.messages);
   g_hash_table_unref (self->near_misses);
   avi_promises_free (self->promises);
+  avi_validations_free (self->validations);
   avi_verifications_free (self->verifications);
   avi_message_cache_free (self->cache);
   avi_seen_cache_free (self->seen);
@@ -137,6 +140,34 @@ avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsubPeer *peer, AviGoss
       return NULL;
     }
   return avi_gossipsub_member_new (topic, peer);
+}
+
+gboolean
+avi_gossipsub_set_topic_flags (AviGossipsub *self, const char *name, AviGossipsubTopicFlags flags)
+{
+  AviGossipsubTopic *topic;
+
+  if (!avi_gossipsub_check_topic (name, NULL))
+    return FALSE;
+  topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (name));
+  if (flags == 0 && topic == NULL)
+    return TRUE;
+  if (flags != 0 && (topic == NULL || topic->flags == 0) && self->n_flagged >= AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS)
+    return FALSE;
+
+  topic = avi_gossipsub_ensure_topic (self, AVI_SPAN_STRING (name));
+  self->n_flagged += (flags != 0) - (topic->flags != 0);
+  topic->flags = flags;
+  avi_gossipsub_release_topic (self, topic);
+  return TRUE;
+}
+
+gboolean
+avi_gossipsub_signs (AviGossipsub *self, const char *name)
+{
+  AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (name));
+
+  return topic == NULL || (topic->flags & AVI_GOSSIPSUB_TOPIC_UNSIGNED) == 0;
 }
 
 /* --- counts --- */
@@ -207,6 +238,7 @@ avi_gossipsub_next (AviGossipsub *self, AviGossipsubEvent *event)
   switch (event->type)
     {
     case AVI_GOSSIPSUB_EVENT_MESSAGE:
+    case AVI_GOSSIPSUB_EVENT_VALIDATE:
       event->topic = avi_message_get_topic (event->message);
       break;
 
@@ -423,6 +455,7 @@ avi_gossipsub_receive (AviGossipsub *self, const AviPeerId *id, AviSpan rpc, gin
 void
 avi_gossipsub_tick (AviGossipsub *self, gint64 now)
 {
+  avi_gossipsub_end_late_validations (self, now);
   if (now >= self->next_heartbeat)
     avi_gossipsub_heartbeat (self, now);
 }
@@ -430,7 +463,7 @@ avi_gossipsub_tick (AviGossipsub *self, gint64 now)
 gint64
 avi_gossipsub_deadline (AviGossipsub *self)
 {
-  return self->next_heartbeat;
+  return MIN (self->next_heartbeat, avi_validations_get_deadline (self->validations));
 }
 
 gboolean

@@ -6,7 +6,9 @@
  * cache, seen cache, message ids by family, signing, peers, topics (mesh, fanout, back-off).
  *
  * It never opens a stream and never checks a signature in `receive`: a message whose signature is
- * to be checked comes out as VERIFY, and is delivered and forwarded once `verified` says yes.
+ * to be checked comes out as VERIFY, and is delivered and forwarded once `verified` says yes. What its author sends
+ * itself is believed at once, since the connection proves who that is, and its signature asked for only before others
+ * get it. On a topic with a validator a message comes out as VALIDATE first, and goes on once `validated` accepts it.
  *
  * A peer's life: known from the first of its RPCs or from `add_peer`, whichever comes first, until
  * `remove_peer`, which is called once for every connection that ends or is replaced, before any RPC
@@ -33,6 +35,8 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_TOPIC    1024                 /* bytes of a topic's name */
 #define AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS 1024            /* topics that we subscribe to */
 #define AVI_GOSSIPSUB_MAX_COUNTED  1024                 /* topics with counts that were not asked for yet */
+#define AVI_GOSSIPSUB_MAX_VALIDATIONS       1024             /* messages before validators */
+#define AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES (16 * 1024 * 1024)
 
 typedef struct _AviGossipsub AviGossipsub;
 
@@ -57,9 +61,25 @@ typedef enum
 {
   AVI_GOSSIPSUB_EVENT_MESSAGE,    /* on a topic of ours: message (transfer full) */
   AVI_GOSSIPSUB_EVENT_VERIFY,     /* check signature over signed_bytes with key, then `verified (ticket)` */
+  AVI_GOSSIPSUB_EVENT_VALIDATE,   /* show message (transfer full) to the program, then `validated (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
   AVI_GOSSIPSUB_EVENT_NEAR_MISS   /* nobody subscribes to topic, n_peers to near_topic (case or slash differs) */
 } AviGossipsubEventType;
+
+/* What a validator says of a message (gossipsub 1.1, Extended Validators). */
+typedef enum
+{
+  AVI_GOSSIPSUB_IGNORE, /* it is of no use, and nobody to blame */
+  AVI_GOSSIPSUB_ACCEPT, /* it is delivered and passed on */
+  AVI_GOSSIPSUB_REJECT  /* no honest peer would have passed it on */
+} AviGossipsubVerdict;
+
+/* Of a topic; they stay when nobody subscribes to it. */
+typedef enum
+{
+  AVI_GOSSIPSUB_TOPIC_UNSIGNED  = 1 << 0, /* StrictNoSign in place of StrictSign */
+  AVI_GOSSIPSUB_TOPIC_VALIDATED = 1 << 1  /* each message is shown to a validator before anything else */
+} AviGossipsubTopicFlags;
 
 typedef struct
 {
@@ -82,7 +102,10 @@ typedef struct
   guint64 forwarded;       /* messages of others queued for a peer */
   guint64 invalid;         /* dropped: malformed, bad signature, too large, not ours though it says so */
   guint64 unwanted;        /* dropped: on a topic that we do not subscribe to */
-  guint64 verify_drops;    /* dropped: too many signatures being checked; gossip may bring them again */
+  guint64 verify_drops; /* not delivered or passed on: too many signatures being checked; gossip may bring them again */
+  guint64 rejected;        /* dropped: a validator said so, and that its senders are to blame */
+  guint64 ignored;         /* dropped: a validator said so */
+  guint64 validate_drops;  /* dropped: no validator had an opinion in time, or too many messages waited for one */
   guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue, the oldest of others' first */
   guint64 size_drops;      /* messages not sent to a peer that takes none so large */
   guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
@@ -138,9 +161,15 @@ gboolean avi_gossipsub_check_topic (const char *topic, GError **error);
 /* FALSE: no name for a topic, or AVI_GOSSIPSUB_MAX_SUBSCRIPTIONS are held. */
 gboolean avi_gossipsub_subscribe   (AviGossipsub *self, const char *topic, gint64 now);
 void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint64 now);
+/* All flags of the topic, which others are replaced by. They are for what comes, and goes, from now on.
+ * FALSE: no name for a topic, or as many topics have flags as we may subscribe to. */
+gboolean avi_gossipsub_set_topic_flags (AviGossipsub *self, const char *topic, AviGossipsubTopicFlags flags);
 /* To every peer known to subscribe. Returns for how many it was queued, 0 being no error; -1 with
- * AVI_ERROR_LIMIT (too large, for all or for each that subscribes) or AVI_ERROR_INVALID_ARGUMENT (topic). */
+ * AVI_ERROR_LIMIT (too large, for all or for each that subscribes), AVI_ERROR_INVALID_ARGUMENT (topic) or, of an
+ * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately). */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
+/* What is published on the topic says who its author is. */
+gboolean avi_gossipsub_signs       (AviGossipsub *self, const char *topic);
 /* Of the message published last. */
 guint64  avi_gossipsub_get_seqno   (AviGossipsub *self);
 /* One more of ours that no peer is to get: takes a number, as if it were published to nobody. */
@@ -152,6 +181,8 @@ guint64  avi_gossipsub_get_n_published (AviGossipsub *self);
 /* Of these, all up to that number have left @peer's queue: by `transmit`, or since it has them or takes none so large. */
 guint64  avi_gossipsub_get_n_taken (AviGossipsub *self, const AviPeerId *peer);
 void     avi_gossipsub_verified    (AviGossipsub *self, guint64 ticket, gboolean valid, gint64 now);
+/* Of a VALIDATE; one that is not answered within 10 s is ignored. A ticket that is none any more: nothing. */
+void     avi_gossipsub_validated   (AviGossipsub *self, guint64 ticket, AviGossipsubVerdict verdict, gint64 now);
 /* The wall clock was set: see AviGossipsubConfig. */
 void     avi_gossipsub_set_unix_offset (AviGossipsub *self, gint64 unix_offset);
 

@@ -51,15 +51,29 @@ avi_message_cache_free (AviMessageCache *self)
 }
 
 static void
-avi_message_cache_drop_oldest (AviMessageCache *self)
+avi_message_cache_drop_entry (AviMessageCache *self, AviCacheEntry *entry)
 {
-  AviCacheEntry *entry = g_queue_pop_head_link (&self->entries)->data;
-
+  g_queue_unlink (&self->entries, &entry->link);
   self->bytes -= avi_gossip_message_get_cost (entry->message);
   g_hash_table_remove (self->by_id, &entry->message->id);
   g_clear_pointer (&entry->answers, g_array_unref);
   avi_gossip_message_unref (entry->message);
   g_free (entry);
+}
+
+static void
+avi_message_cache_drop_oldest (AviMessageCache *self)
+{
+  avi_message_cache_drop_entry (self, self->entries.head->data);
+}
+
+void
+avi_message_cache_drop (AviMessageCache *self, const AviMessageId *id)
+{
+  AviCacheEntry *entry = g_hash_table_lookup (self->by_id, id);
+
+  if (entry != NULL)
+    avi_message_cache_drop_entry (self, entry);
 }
 
 void
@@ -106,13 +120,13 @@ avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint6
 {
   AviCacheEntry *entry = g_hash_table_lookup (self->by_id, id);
 
-  if (entry == NULL || avi_cache_entry_count_answer (entry, peer) > max)
+  if (entry == NULL || !entry->message->checked || avi_cache_entry_count_answer (entry, peer) > max)
     return NULL;
   return entry->message;
 }
 
-void
-avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *out)
+static void
+avi_message_cache_list_some (AviMessageCache *self, AviSpan topic, gboolean checked, GPtrArray *out)
 {
   for (GList *link = self->entries.tail; link != NULL; link = link->prev)
     {
@@ -120,9 +134,21 @@ avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *out)
 
       if (self->window - entry->window >= self->gossip_windows)
         return;
-      if (avi_span_equal (entry->message->fields.topic, topic))
+      if (entry->message->checked == checked && avi_span_equal (entry->message->fields.topic, topic))
         g_ptr_array_add (out, entry->message);
     }
+}
+
+void
+avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *out)
+{
+  avi_message_cache_list_some (self, topic, TRUE, out);
+}
+
+void
+avi_message_cache_list_unchecked (AviMessageCache *self, AviSpan topic, GPtrArray *out)
+{
+  avi_message_cache_list_some (self, topic, FALSE, out);
 }
 
 void

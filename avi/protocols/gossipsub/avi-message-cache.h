@@ -17,12 +17,16 @@ AviMessageCache  *avi_message_cache_new   (guint windows, guint gossip_windows, 
 void              avi_message_cache_free  (AviMessageCache *self);
 void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessage *message);
 
-/* What the peer of that serial asks for; NULL where it is not held, or the peer has been given it
+/* What the peer of that serial asks for; NULL where it is not held or not checked, or the peer has been given it
  * @max times by this function: (transfer none) */
 AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max);
 
 /* Appends to @out (of AviGossipMessage, not owned) what to gossip about on @topic. */
 void              avi_message_cache_list  (AviMessageCache *self, AviSpan topic, GPtrArray *out);
+/* Likewise what is to be gossiped about once its signature was checked, the newest first. */
+void              avi_message_cache_list_unchecked (AviMessageCache *self, AviSpan topic, GPtrArray *out);
+/* It is not to be passed on. */
+void              avi_message_cache_drop  (AviMessageCache *self, const AviMessageId *id);
 /* A heartbeat passed. */
 void              avi_message_cache_shift (AviMessageCache *self);
 void              avi_message_cache_clear (AviMessageCache *self);

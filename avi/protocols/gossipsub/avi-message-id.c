@@ -3,6 +3,7 @@
 
 #include "protocols/gossipsub/avi-message-id.h"
 
+#include "crypto/avi-crypto.h"
 #include "crypto/avi-key.h"
 #include "wire/avi-base58.h"
 
@@ -22,6 +23,21 @@ avi_message_id_make (const AviSipKey *secret, const AviPeerId *from, guint64 seq
   memcpy (bytes, from->bytes, from->len);
   memcpy (bytes + from->len, &big_endian, AVI_SEQNO_LEN);
   return avi_sip_hash (secret, AVI_SPAN (bytes, from->len + AVI_SEQNO_LEN));
+}
+
+AviMessageId
+avi_message_id_make_content (const AviSipKey *secret, const guint8 content[AVI_CONTENT_ID_LEN])
+{
+  return avi_sip_hash (secret, AVI_SPAN (content, AVI_CONTENT_ID_LEN));
+}
+
+void
+avi_message_id_hash_content (AviSpan topic, AviSpan data, guint8 out[AVI_CONTENT_ID_LEN])
+{
+  guint8 digest[AVI_SHA256_LEN];
+
+  avi_sha256_pair (topic, data, digest);
+  memcpy (out, digest, AVI_CONTENT_ID_LEN);
 }
 
 static guint64
@@ -111,6 +127,24 @@ avi_message_id_parse (AviSpan bytes, AviPeerId *from, guint64 *seqno)
     default:
       return AVI_MESSAGE_ID_UNKNOWN;
     }
+}
+
+AviMessageIdForm
+avi_message_id_read (const AviSipKey *secret, AviSpan bytes, AviMessageId *id, AviPeerId *from)
+{
+  AviMessageIdForm form;
+  guint64 seqno;
+
+  if (bytes.len == AVI_CONTENT_ID_LEN)
+    {
+      *from = (AviPeerId) { 0 };
+      *id = avi_message_id_make_content (secret, bytes.data);
+      return AVI_MESSAGE_ID_CONTENT;
+    }
+  form = avi_message_id_parse (bytes, from, &seqno);
+  if (form != AVI_MESSAGE_ID_UNKNOWN)
+    *id = avi_message_id_make (secret, from, seqno);
+  return form;
 }
 
 AviMessageIdForm

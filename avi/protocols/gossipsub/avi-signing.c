@@ -28,6 +28,16 @@ avi_signing_sign (const AviKeyPair *identity, const char *topic, AviSpan data, g
   return g_steal_pointer (&message);
 }
 
+GByteArray *
+avi_signing_leave_unsigned (const char *topic, AviSpan data)
+{
+  GByteArray *message = g_byte_array_sized_new (data.len + strlen (topic) + 16);
+
+  avi_rpc_put_bytes (message, AVI_MESSAGE_DATA, data);
+  avi_rpc_put_bytes (message, AVI_MESSAGE_TOPIC, AVI_SPAN_STRING (topic));
+  return message;
+}
+
 AviPublicKey *
 avi_signing_get_key (const AviGossipFields *fields, GError **error)
 {

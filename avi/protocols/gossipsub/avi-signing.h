@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 
 /* A message of ours: (transfer full) */
 GByteArray   *avi_signing_sign         (const AviKeyPair *identity, const char *topic, AviSpan data, guint64 seqno);
+/* The same for a topic of StrictNoSign, where nothing says whose it is. */
+GByteArray   *avi_signing_leave_unsigned (const char *topic, AviSpan data);
 
 /* Who the author is: the key that came with the message, which must be that of @fields->from, else
  * the one that this peer id holds. NULL with AVI_ERROR_SECURITY: (transfer full) */

@@ -14,7 +14,14 @@ struct _AviVerifications
   gsize       bytes;     /* that all of them take */
   GHashTable *by_ticket; /* ticket → AviVerification, owned */
   GHashTable *by_id;     /* id of the message → the first of a chain by `next` */
+  GHashTable *authors;   /* AviPeerId → how many of that author's nobody was told of; owned */
 };
+
+typedef struct
+{
+  AviPeerId id;
+  guint     n;
+} AviPendingAuthor;
 
 AviVerifications *
 avi_verifications_new (guint max, gsize max_bytes)
@@ -25,12 +32,14 @@ avi_verifications_new (guint max, gsize max_bytes)
   self->max_bytes = max_bytes;
   self->by_ticket = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, (GDestroyNotify) avi_verification_free);
   self->by_id = g_hash_table_new (avi_message_id_hash, avi_message_id_equal);
+  self->authors = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL, g_free);
   return self;
 }
 
 void
 avi_verifications_free (AviVerifications *self)
 {
+  g_hash_table_unref (self->authors);
   g_hash_table_unref (self->by_id);
   g_hash_table_unref (self->by_ticket);
   g_free (self);
@@ -39,12 +48,39 @@ avi_verifications_free (AviVerifications *self)
 static gsize
 avi_verification_get_cost (const AviVerification *self)
 {
-  return sizeof *self + self->signed_len + avi_gossip_message_get_cost (self->message);
+  return sizeof *self + self->signed_len + avi_gossip_message_get_cost (self->arrival.message);
+}
+
+static void
+avi_verifications_count_author (AviVerifications *self, const AviVerification *of, int change)
+{
+  const AviPeerId *id = &of->arrival.message->fields.from;
+  AviPendingAuthor *author;
+
+  if (of->arrival.stage != AVI_ARRIVAL_NEW)
+    return;
+  author = g_hash_table_lookup (self->authors, id);
+  if (author == NULL)
+    {
+      author = g_new0 (AviPendingAuthor, 1);
+      author->id = *id;
+      g_hash_table_insert (self->authors, &author->id, author);
+    }
+  author->n += change;
+  if (author->n == 0)
+    g_hash_table_remove (self->authors, id);
+}
+
+gboolean
+avi_verifications_delay (AviVerifications *self, const AviPeerId *author)
+{
+  return g_hash_table_size (self->authors) > 0 && g_hash_table_contains (self->authors, author);
 }
 
 AviVerification *
-avi_verifications_add (AviVerifications *self, AviGossipMessage *message, AviPublicKey *key, guint64 peer)
+avi_verifications_add (AviVerifications *self, AviArrival *arrival, AviPublicKey *key)
 {
+  AviGossipMessage *message = arrival->message;
   AviSpan raw = message->fields.raw;
   guint n = g_hash_table_size (self->by_ticket);
   AviVerification *added;
@@ -52,17 +88,18 @@ avi_verifications_add (AviVerifications *self, AviGossipMessage *message, AviPub
   if (n > 0 && (n >= self->max || self->bytes + 2 * avi_gossip_message_get_cost (message) > self->max_bytes))
     return NULL;
 
-  added = g_malloc0 (sizeof *added + sizeof AVI_SIGNING_PREFIX + raw.len);
+  added = g_malloc (sizeof *added + sizeof AVI_SIGNING_PREFIX + raw.len);
+  *added = (AviVerification) { 0 };
   added->ticket = ++self->last_ticket;
-  added->message = avi_gossip_message_ref (message);
+  avi_arrival_move (&added->arrival, arrival);
   added->key = avi_public_key_ref (key);
-  added->holders[added->n_holders++] = peer;
   added->signed_len = avi_signing_write_signed (raw, added->signed_bytes);
 
   added->next = g_hash_table_lookup (self->by_id, &message->id);
   g_hash_table_replace (self->by_id, &message->id, added);
   g_hash_table_insert (self->by_ticket, &added->ticket, added);
   self->bytes += avi_verification_get_cost (added);
+  avi_verifications_count_author (self, added, 1);
   return added;
 }
 
@@ -71,13 +108,12 @@ avi_verifications_hold (AviVerifications *self, const AviMessageId *id, AviSpan 
 {
   AviVerification *held = g_hash_table_lookup (self->by_id, id);
 
-  while (held != NULL && !avi_span_equal (held->message->fields.raw, raw))
+  while (held != NULL && !avi_span_equal (held->arrival.message->fields.raw, raw))
     held = held->next;
   if (held == NULL)
     return FALSE;
 
-  if (held->n_holders < AVI_VERIFICATION_MAX_HOLDERS)
-    held->holders[held->n_holders++] = peer;
+  avi_arrival_hold (&held->arrival, peer);
   return TRUE;
 }
 
@@ -90,7 +126,7 @@ avi_verifications_contain (AviVerifications *self, const AviMessageId *id)
 static void
 avi_verifications_unchain (AviVerifications *self, AviVerification *gone)
 {
-  AviVerification *first = g_hash_table_lookup (self->by_id, &gone->message->id);
+  AviVerification *first = g_hash_table_lookup (self->by_id, &gone->arrival.message->id);
   AviVerification **place = &first;
 
   while (*place != gone)
@@ -98,9 +134,9 @@ avi_verifications_unchain (AviVerifications *self, AviVerification *gone)
   *place = gone->next;
 
   /* Anew in any case: the key in the table may be that of the message that goes. */
-  g_hash_table_remove (self->by_id, &gone->message->id);
+  g_hash_table_remove (self->by_id, &gone->arrival.message->id);
   if (first != NULL)
-    g_hash_table_insert (self->by_id, &first->message->id, first);
+    g_hash_table_insert (self->by_id, &first->arrival.message->id, first);
 }
 
 AviVerification *
@@ -113,6 +149,7 @@ avi_verifications_take (AviVerifications *self, guint64 ticket)
 
   avi_verifications_unchain (self, taken);
   self->bytes -= avi_verification_get_cost (taken);
+  avi_verifications_count_author (self, taken, -1);
   return taken;
 }
 
@@ -128,19 +165,10 @@ avi_verifications_get_size (AviVerifications *self)
   return g_hash_table_size (self->by_ticket);
 }
 
-gboolean
-avi_verification_is_held_by (const AviVerification *self, guint64 peer)
-{
-  for (guint i = 0; i < self->n_holders; i++)
-    if (self->holders[i] == peer)
-      return TRUE;
-  return FALSE;
-}
-
 void
 avi_verification_free (AviVerification *self)
 {
   avi_public_key_unref (self->key);
-  avi_gossip_message_unref (self->message);
+  avi_arrival_clear (&self->arrival);
   g_free (self);
 }

@@ -37,6 +37,7 @@ pubsub_fixture_set_up (PubsubFixture *self, gconstpointer data)
 
   core_fixture_init (&self->under_test);
   self->other = avi_key_pair_generate ();
+  self->author = avi_key_pair_ref (self->other);
   self->heard = g_string_new (NULL);
   self->inbox = avi_core_subscribe (self->under_test.core, TOPIC, 100, 1024 * 1024, NULL);
   g_assert_nonnull (self->inbox);
@@ -58,6 +59,7 @@ pubsub_fixture_tear_down (PubsubFixture *self, gconstpointer data)
   for (guint i = 0; self->puppets[i] != NULL; i++)
     puppet_free (self->puppets[i]);
   avi_key_pair_unref (self->other);
+  avi_key_pair_unref (self->author);
   g_clear_pointer (&self->last, avi_message_unref);
   g_string_free (self->heard, TRUE);
 }
@@ -80,11 +82,18 @@ say_rpc (PubsubFixture *self, guint64 tag, AviSpan content)
 void
 pubsub_fixture_say_message (PubsubFixture *self, const char *text, guint64 seqno, guint flipped)
 {
-  g_autoptr(GByteArray) message = avi_signing_sign (self->other, TOPIC, AVI_SPAN_STRING (text), seqno);
+  g_autoptr(GByteArray) message = avi_signing_sign (self->author, TOPIC, AVI_SPAN_STRING (text), seqno);
 
   if (flipped > 0)
     message->data[message->len - flipped] ^= 1;
   say_rpc (self, AVI_RPC_PUBLISH, AVI_SPAN (message->data, message->len));
+}
+
+void
+pubsub_fixture_relay (PubsubFixture *self)
+{
+  avi_key_pair_unref (self->author);
+  self->author = avi_key_pair_generate ();
 }
 
 static gboolean

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   CoreFixture    under_test;
-  AviKeyPair    *other;
+  AviKeyPair    *other;   /* the puppet's */
+  AviKeyPair    *author;  /* who signs what the puppet says: itself, unless a test has another */
   Puppet        *puppets[4]; /* tests may add to the first */
   AviInbox      *inbox;
   AviLinkStream *stream;  /* the puppet's, for messages */
@@ -36,6 +37,8 @@ void     pubsub_fixture_tear_down        (PubsubFixture *self, gconstpointer dat
 void     pubsub_fixture_open             (PubsubFixture *self);
 /* @flipped: that byte, counted from the end, is not as it was signed; 0: all are. */
 void     pubsub_fixture_say_message      (PubsubFixture *self, const char *text, guint64 seqno, guint flipped);
+/* The puppet passes on what somebody else says from now on. */
+void     pubsub_fixture_relay            (PubsubFixture *self);
 void     pubsub_fixture_say_subscription (PubsubFixture *self);
 /* Until the core's program has heard @text. */
 void     pubsub_fixture_await            (PubsubFixture *self, const char *text);

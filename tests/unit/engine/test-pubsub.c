@@ -34,6 +34,7 @@ test_wrong_signature (PubsubFixture *fixture, gconstpointer data)
   };
   static const guint flipped[] = { SIGNATURE_END, SIGNATURE, SEQNO, TEXT };
 
+  pubsub_fixture_relay (fixture);
   for (guint i = 0; i < G_N_ELEMENTS (flipped); i++)
     pubsub_fixture_say_message (fixture, "forged", i, flipped[i]);
   pubsub_fixture_say_message (fixture, "true", 0, 0);
@@ -45,6 +46,33 @@ test_wrong_signature (PubsubFixture *fixture, gconstpointer data)
   g_assert_cmpuint (core_fixture_count (&fixture->under_test, "messages-delivered"), ==, 1);
   g_assert_cmpuint (puppet_get_n_reset (fixture->puppets[0]), ==, 0);
   g_assert_true (puppet_is_open (fixture->puppets[0]));
+}
+
+/* Its connection proves who it is, and there is nobody else to whom its signature matters. */
+static void
+test_own_word (PubsubFixture *fixture, gconstpointer data)
+{
+  pubsub_fixture_say_message (fixture, "mine", 0, 1);
+  pubsub_fixture_await (fixture, "mine");
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "messages-invalid"), ==, 0);
+}
+
+/* More than is few for the verifier, and no more than the inbox holds. */
+static void
+test_many (PubsubFixture *fixture, gconstpointer data)
+{
+  g_autoptr(GString) expected = g_string_new (NULL);
+
+  pubsub_fixture_relay (fixture);
+  for (guint i = 0; i < 90; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("%u", i);
+
+      pubsub_fixture_say_message (fixture, text, i, 0);
+      g_string_append_printf (expected, "%u.", i);
+    }
+  pubsub_fixture_await (fixture, "89");
+  g_assert_cmpstr (fixture->heard->str, ==, expected->str);
 }
 
 static void
@@ -219,6 +247,8 @@ main (int argc, char **argv)
   log_keeper_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("/pubsub/messages with a wrong signature are dropped and counted, the stream goes on", test_wrong_signature);
+  ADD ("/pubsub/what its author says itself needs no signature where nobody else gets it", test_own_word);
+  ADD ("/pubsub/many messages at once are checked and heard in order", test_many);
   ADD ("/pubsub/when a message was received is right after the wall clock was set", test_wall_clock);
   ADD ("/pubsub/a topic that differs from a subscribed one by case or slash is a line in the log", test_near_miss);
   ADD_STANDING ("/pubsub/what is published just before a stop goes out whole", test_stop, NULL);

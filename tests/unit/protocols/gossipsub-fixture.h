@@ -26,6 +26,7 @@ typedef struct
   guint64       seqno;       /* of puppets' messages, counting up */
   gboolean      hold_checks; /* signatures are left unchecked, their tickets put into held */
   GArray       *held;        /* of guint64 */
+  GArray       *asked;       /* of guint64: tickets of what validators were asked about */
   GPtrArray    *sent;        /* lines */
   GPtrArray    *told;        /* lines */
   gsize         largest;     /* bytes of an RPC */
@@ -155,19 +156,37 @@ gossip_note_rpc (Gossip *g, guint to, GBytes *framed)
   avi__wire__rpc__free_unpacked (rpc, NULL);
 }
 
+/* Takes its message. */
+static inline void
+gossip_note_message (Gossip *g, AviGossipsubEvent *event, const char *says)
+{
+  g_autoptr(AviMessage) message = event->message;
+  const char *text = g_bytes_get_size (avi_message_get_data (message)) > 64 ? "<much>" : avi_message_get_text (message);
+  g_autofree char *author = g_strdup ("somebody");
+  AviPeerId from;
+
+  g_assert_cmpstr (event->topic, ==, avi_message_get_topic (message));
+  if (avi_message_get_from (message) != NULL)
+    {
+      g_assert_true (avi_peer_id_parse (avi_message_get_from (message), &from, NULL));
+      g_free (author);
+      author = g_strdup_printf ("%u", gossip_number (&from));
+    }
+  gossip_note (g->told, "%s %s in %s: %s", author, says, event->topic, text);
+}
+
 static inline void
 gossip_note_event (Gossip *g, AviGossipsubEvent *event)
 {
-  AviPeerId from;
-
   switch (event->type)
     {
     case AVI_GOSSIPSUB_EVENT_MESSAGE:
-      g_assert_true (avi_peer_id_parse (avi_message_get_from (event->message), &from, NULL));
-      gossip_note (g->told, "%u says in %s: %s", gossip_number (&from), event->topic,
-                   g_bytes_get_size (avi_message_get_data (event->message)) > 64
-                     ? "<much>" : avi_message_get_text (event->message));
-      avi_message_unref (event->message);
+      gossip_note_message (g, event, "says");
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_VALIDATE:
+      g_array_append_val (g->asked, event->ticket);
+      gossip_note_message (g, event, "wants to say");
       break;
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
@@ -528,6 +547,7 @@ gossip_set_up_with (Gossip *g, AviGossipsubConfig config)
   avi_random_seed (&g->random, 1);
   g->now = 1000 * SECOND;
   g->held = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g->asked = g_array_new (FALSE, FALSE, sizeof (guint64));
   g->sent = g_ptr_array_new_with_free_func (g_free);
   g->told = g_ptr_array_new_with_free_func (g_free);
   config.identity = gossip_key (US);
@@ -548,6 +568,7 @@ gossip_tear_down (Gossip *g, gconstpointer data)
   gossip_pump (g);
   avi_gossipsub_free (g->router);
   g_array_unref (g->held);
+  g_array_unref (g->asked);
   g_ptr_array_unref (g->sent);
   g_ptr_array_unref (g->told);
 }

@@ -175,7 +175,7 @@ test_framed (void)
       begin_without (AVI_MESSAGE_DATA);
       field (AVI_MESSAGE_DATA, AVI_SPAN_STRING (data));
       fields = assert_read ();
-      kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 });
+      kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 }, NULL);
       memset (message->data, 0, message->len); /* what it was made from is not needed any more */
 
       rpc = avi_span_from_bytes (kept->rpc);
@@ -203,7 +203,7 @@ test_ids (void)
 
   begin_without (AVI_MESSAGE_KEY);
   fields = assert_read ();
-  kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 });
+  kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 }, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
     {
       AviPeerId from;

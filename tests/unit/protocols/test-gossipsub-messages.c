@@ -192,7 +192,7 @@ test_unwanted (Gossip *g, gconstpointer data)
   gossip_forget (g);
   gossip_say_message (g, 1, 1, "news", "not for us");
   g->hold_checks = TRUE;
-  gossip_say_message (g, 1, 1, "chat", "not any more");
+  gossip_say_message (g, 1, 9, "chat", "not any more");
   avi_gossipsub_unsubscribe (g->router, "chat", g->now);
   avi_gossipsub_verified (g->router, g_array_index (g->held, guint64, 0), TRUE, g->now);
   gossip_assert_told (g, "");

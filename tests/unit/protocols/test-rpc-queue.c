@@ -38,7 +38,7 @@ make_of (const char *text, guint64 id)
   AviGossipFields fields;
 
   g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
-  return avi_gossip_message_new (&fields, (AviMessageId) { 1, id });
+  return avi_gossip_message_new (&fields, (AviMessageId) { 1, id }, NULL);
 }
 
 static AviGossipMessage *

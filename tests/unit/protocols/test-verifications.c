@@ -14,7 +14,7 @@ make (const char *text, guint64 n)
   AviGossipFields fields;
 
   g_assert_true (avi_gossip_fields_read (&fields, avi_span_from_bytes (raw), NULL));
-  return avi_gossip_message_new (&fields, (AviMessageId) { n, n });
+  return avi_gossip_message_new (&fields, (AviMessageId) { n, n }, NULL);
 }
 
 /* Returns the ticket, 0 where there is no room. */
@@ -22,8 +22,11 @@ static guint64
 add (AviVerifications *checks, const char *text, guint64 n, guint64 peer)
 {
   g_autoptr(AviGossipMessage) message = make (text, n);
-  AviVerification *check = avi_verifications_add (checks, message, avi_key_pair_get_public (gossip_key (1)), peer);
+  g_auto(AviArrival) arrival = { 0 };
+  AviVerification *check;
 
+  avi_arrival_init (&arrival, message, peer);
+  check = avi_verifications_add (checks, &arrival, avi_key_pair_get_public (gossip_key (1)));
   return check != NULL ? check->ticket : 0;
 }
 
@@ -38,7 +41,7 @@ test_ticket (void)
   g_assert_true (avi_verifications_contain (checks, &(AviMessageId) { 1, 1 }));
   check = avi_verifications_take (checks, ticket);
   g_assert_true (avi_public_key_verify (check->key, AVI_SPAN (check->signed_bytes, check->signed_len),
-                                        check->message->fields.signature));
+                                        check->arrival.message->fields.signature));
   g_assert_null (avi_verifications_take (checks, ticket));
   g_assert_false (avi_verifications_contain (checks, &(AviMessageId) { 1, 1 }));
   g_assert_cmpuint (avi_verifications_get_size (checks), ==, 0);
@@ -57,10 +60,10 @@ test_holders (void)
     g_assert_true (avi_verifications_hold (checks, &same->id, same->fields.raw, peer));
   g_assert_false (avi_verifications_hold (checks, &other->id, other->fields.raw, 11));
   check = avi_verifications_take (checks, ticket);
-  g_assert_true (avi_verification_is_held_by (check, 10));
-  g_assert_true (avi_verification_is_held_by (check, 11));
-  g_assert_false (avi_verification_is_held_by (check, 9));
-  g_assert_cmpuint (check->n_holders, ==, AVI_VERIFICATION_MAX_HOLDERS);
+  g_assert_true (avi_arrival_is_held_by (&check->arrival, 10));
+  g_assert_true (avi_arrival_is_held_by (&check->arrival, 11));
+  g_assert_false (avi_arrival_is_held_by (&check->arrival, 9));
+  g_assert_cmpuint (check->arrival.n_holders, ==, AVI_ARRIVAL_MAX_HOLDERS);
 }
 
 /* Whichever of several with one id goes first, the others are found. */

@@ -22,6 +22,7 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -64,6 +65,7 @@ type options struct {
 	dial            words
 	mdns            bool
 	floodsub        bool
+	noSign          bool
 	noEarlyMuxer    bool
 	pingInterval    int
 }
@@ -79,6 +81,7 @@ func parseOptions() *options {
 	flag.Var(&o.dial, "dial", "")
 	flag.BoolVar(&o.mdns, "mdns", false, "")
 	flag.BoolVar(&o.floodsub, "floodsub", false, "")
+	flag.BoolVar(&o.noSign, "no-sign", false, "")
 	flag.BoolVar(&o.noEarlyMuxer, "no-early-muxer", false, "")
 	flag.IntVar(&o.pingInterval, "ping-interval", 1000, "")
 	flag.Parse()
@@ -180,13 +183,23 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 	if o.floodsub {
 		start = pubsub.NewFloodSub
 	}
-	n.pubsub, err = start(ctx, h,
-		pubsub.WithMaxMessageSize(maxMessage+4096),
+	settings := []pubsub.Option{
+		pubsub.WithMaxMessageSize(maxMessage + 4096),
 		pubsub.WithPeerOutboundQueueSize(maxQueued),
 		pubsub.WithValidateQueueSize(maxQueued),
 		pubsub.WithValidateWorkers(1), // several change the order of messages
-	)
+	}
+	if o.noSign {
+		settings = append(settings,
+			pubsub.WithNoAuthor(), pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign), pubsub.WithMessageIdFn(contentID))
+	}
+	n.pubsub, err = start(ctx, h, settings...)
 	return n, err
+}
+
+func contentID(message *pb.Message) string {
+	sum := sha256.Sum256(append([]byte(message.GetTopic()), message.GetData()...))
+	return string(sum[:20])
 }
 
 func (n *node) listen(addresses []string) error {
@@ -352,8 +365,8 @@ func (n *node) subscribe(name string) error {
 			if err != nil {
 				return
 			}
-			if author := message.GetFrom(); author != n.host.ID() {
-				tell("message %s %s %s", name, author, shown(message.Data))
+			if message.ReceivedFrom != n.host.ID() {
+				tell("message %s %s %s", name, field(message.GetFrom().String()), shown(message.Data))
 			}
 		}
 	}()

@@ -39,6 +39,7 @@ const { values: options } = parseArgs({
     dial: words,
     mdns: flag,
     floodsub: flag,
+    'no-sign': flag,
     'no-early-muxer': flag,
     'no-monitor': flag,
     'ping-interval': { ...text, default: '1000' }
@@ -90,9 +91,14 @@ function makePubsub () {
   if (options.floodsub) {
     return floodsub()
   }
+  const unsigned = {
+    globalSignaturePolicy: 'StrictNoSign',
+    msgIdFn: ({ topic, data }) => createHash('sha256').update(topic).update(data).digest().subarray(0, 20)
+  }
   return gossipsub({
     allowPublishToZeroTopicPeers: true,
-    maxInboundDataLength: MAX_MESSAGE + 4096
+    maxInboundDataLength: MAX_MESSAGE + 4096,
+    ...(options['no-sign'] ? unsigned : {})
   })
 }
 

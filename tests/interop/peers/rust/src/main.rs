@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures::future::try_join_all;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, ValidationMode};
+use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::{Keypair, ecdsa, secp256k1};
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -49,6 +49,8 @@ struct Options {
     mdns: bool,
     #[arg(long)]
     floodsub: bool,
+    #[arg(long)]
+    no_sign: bool,
     #[arg(long, default_value_t = 1000)]
     ping_interval: u64,
 }
@@ -73,11 +75,20 @@ fn make_key(options: &Options) -> Result<Keypair, Failure> {
     })
 }
 
+fn content_id(message: &gossipsub::Message) -> MessageId {
+    MessageId::from(Sha256::new().chain_update(message.topic.as_str()).chain_update(&message.data).finalize()[..20].to_vec())
+}
+
 fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure> {
     let mut config = gossipsub::ConfigBuilder::default();
     config.validation_mode(ValidationMode::Strict).max_transmit_size(MAX_MESSAGE + 4096);
     if options.floodsub {
         config.support_floodsub();
+    }
+    let mut authenticity = MessageAuthenticity::Signed(key.clone());
+    if options.no_sign {
+        authenticity = MessageAuthenticity::Anonymous;
+        config.validation_mode(ValidationMode::Anonymous).message_id_fn(content_id);
     }
     let about = identify::Config::new(options.protocol_version.clone(), key.public())
         .with_agent_version(options.agent.clone())
@@ -90,7 +101,7 @@ fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure
     Ok(Behaviour {
         identify: identify::Behaviour::new(about),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(options.ping_interval))),
-        gossipsub: gossipsub::Behaviour::new(MessageAuthenticity::Signed(key.clone()), config.build()?)?,
+        gossipsub: gossipsub::Behaviour::new(authenticity, config.build()?)?,
         mdns: mdns.into(),
         streams: libp2p_stream::Behaviour::new(),
     })

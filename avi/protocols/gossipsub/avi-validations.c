@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-validations.h"
+
+struct _AviValidations
+{
+  guint max;
+  gsize max_bytes;
+  gint64 patience;
+
+  guint64 next_ticket;
+  gsize bytes;           /* that all of them take */
+  GQueue waiting;        /* oldest first: all have the same time */
+  GHashTable *by_ticket; /* ticket → AviValidation */
+  GHashTable *by_id;     /* id of the message → AviValidation: a message is seen once, so one of each */
+};
+
+AviValidations *
+avi_validations_new (guint64 first_ticket, guint max, gsize max_bytes, gint64 patience)
+{
+  AviValidations *self = g_new0 (AviValidations, 1);
+
+  self->max = max;
+  self->max_bytes = max_bytes;
+  self->patience = patience;
+  self->next_ticket = first_ticket;
+  g_queue_init (&self->waiting);
+  self->by_ticket = g_hash_table_new (g_int64_hash, g_int64_equal);
+  self->by_id = g_hash_table_new (avi_message_id_hash, avi_message_id_equal);
+  return self;
+}
+
+void
+avi_validations_free (AviValidations *self)
+{
+  while (self->waiting.head != NULL)
+    avi_validation_free (g_queue_pop_head_link (&self->waiting)->data);
+  g_hash_table_unref (self->by_id);
+  g_hash_table_unref (self->by_ticket);
+  g_free (self);
+}
+
+static gsize
+avi_validation_get_cost (const AviGossipMessage *message)
+{
+  return sizeof (AviValidation) + avi_gossip_message_get_cost (message);
+}
+
+guint64
+avi_validations_get_next_ticket (AviValidations *self)
+{
+  return self->next_ticket;
+}
+
+gboolean
+avi_validations_have_room (AviValidations *self, const AviGossipMessage *message)
+{
+  return self->waiting.length == 0
+         || (self->waiting.length < self->max && self->bytes + avi_validation_get_cost (message) <= self->max_bytes);
+}
+
+void
+avi_validations_add (AviValidations *self, AviArrival *arrival, AviMessage *told, gint64 now)
+{
+  AviValidation *added = g_new0 (AviValidation, 1);
+
+  added->ticket = self->next_ticket++;
+  added->deadline = now + self->patience;
+  avi_arrival_move (&added->arrival, arrival);
+  added->told = avi_message_ref (told);
+  added->link.data = added;
+  g_queue_push_tail_link (&self->waiting, &added->link);
+  g_hash_table_insert (self->by_ticket, &added->ticket, added);
+  g_hash_table_replace (self->by_id, &added->arrival.message->id, added);
+  self->bytes += avi_validation_get_cost (added->arrival.message);
+}
+
+gboolean
+avi_validations_hold (AviValidations *self, const AviMessageId *id, guint64 peer)
+{
+  AviValidation *held = g_hash_table_lookup (self->by_id, id);
+
+  if (held != NULL)
+    avi_arrival_hold (&held->arrival, peer);
+  return held != NULL;
+}
+
+AviValidation *
+avi_validations_take (AviValidations *self, guint64 ticket)
+{
+  AviValidation *taken = g_hash_table_lookup (self->by_ticket, &ticket);
+
+  if (taken == NULL)
+    return NULL;
+  g_hash_table_remove (self->by_ticket, &ticket);
+  if (g_hash_table_lookup (self->by_id, &taken->arrival.message->id) == taken)
+    g_hash_table_remove (self->by_id, &taken->arrival.message->id);
+  g_queue_unlink (&self->waiting, &taken->link);
+  self->bytes -= avi_validation_get_cost (taken->arrival.message);
+  return taken;
+}
+
+AviValidation *
+avi_validations_take_late (AviValidations *self, gint64 now)
+{
+  AviValidation *first = self->waiting.head != NULL ? self->waiting.head->data : NULL;
+
+  return first != NULL && first->deadline <= now ? avi_validations_take (self, first->ticket) : NULL;
+}
+
+gint64
+avi_validations_get_deadline (AviValidations *self)
+{
+  return self->waiting.head != NULL ? ((AviValidation *) self->waiting.head->data)->deadline : G_MAXINT64;
+}
+
+guint
+avi_validations_get_size (AviValidations *self)
+{
+  return self->waiting.length;
+}
+
+gsize
+avi_validations_get_bytes (AviValidations *self)
+{
+  return self->bytes;
+}
+
+void
+avi_validation_free (AviValidation *self)
+{
+  avi_arrival_clear (&self->arrival);
+  avi_message_unref (self->told);
+  g_free (self);
+}
