@@ -200,7 +200,8 @@ avi_device_install_settings (void)
    *
    * Whether the network runs in a thread of its own, by default %TRUE. With %FALSE it runs in the
    * device's main context, which saves the hand-over between two threads, some 10 µs each way: for
-   * services whose main loop never blocks, since what blocks it stalls the network. Nothing else
+   * services whose main loop never blocks, since what blocks it stalls the network. With %TRUE up to four more threads
+   * check signatures where these queue up, with %FALSE none does. Nothing else
    * differs. A synchronous call then runs the network of all devices of the context until its answer
    * is there, and so does one on a device with a thread, made in the thread that started them; one from
    * another thread waits for the context to be iterated. Fixed while the device runs.

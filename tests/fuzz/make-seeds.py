@@ -103,6 +103,7 @@ write('ping/prober-unasked', b'\x01' + bytes([3, 2]))
 
 # Commands, each a byte and what it asks for; peers and topics by number, the author 4 being the router itself.
 (ADD, MOVE, REMOVE, AGENT, READY, SUBSCRIBE, UNSUBSCRIBE, PUBLISH, WAIT, ANSWER, EVENTS, TRANSMIT, RECEIVE) = range(13)
+FLAGS, JUDGE = 16, 17
 ON, GRAFT, PRUNE, IHAVE, IWANT = [0, 1], [3, 0], [3, 3], [4, 0], [4, 1]
 OURS = [SUBSCRIBE, 0, ADD, 0, 0, 1, ADD, 1, 0, 2, ADD, 2, 1, 3, ADD, 3, 2, 0]
 THEIRS = sum(([RECEIVE, peer, 0] + ON + [0] for peer in range(4)), [])
@@ -110,6 +111,12 @@ HEARD = [RECEIVE, 0, 0, 1, 1, 5, 0, 0]  # from peer 0: a message of peer 1, with
 GO_ON = [EVENTS, ANSWER, 1, EVENTS, TRANSMIT, 9]
 write('gossipsub/forward', bytes(OURS + THEIRS + HEARD + GO_ON + HEARD + GO_ON + 4 * [WAIT, 47]))
 write('gossipsub/forged', bytes(OURS + THEIRS + HEARD + [EVENTS, ANSWER, 0] + HEARD + GO_ON))
+write('gossipsub/own-word', bytes(OURS + THEIRS + [RECEIVE, 1, 0, 1, 1, 5, 0, 0, EVENTS, TRANSMIT, 9, RECEIVE, 0, 0, 1, 1, 6, 0, 0]
+                                  + [RECEIVE, 1, 0, 1, 1, 7, 0, 0] + GO_ON + [ANSWER, 0] + 3 * [WAIT, 47] + GO_ON))
+write('gossipsub/validated', bytes([FLAGS, 0, 2] + OURS + THEIRS + HEARD + GO_ON + HEARD + [JUDGE, 1, EVENTS, TRANSMIT, 9]
+                                   + [RECEIVE, 1, 0, 1, 1, 6, 0, 0, EVENTS, JUDGE, 2, RECEIVE, 1, 0, 1, 1, 7, 0, 0, EVENTS, WAIT, 120]))
+write('gossipsub/unsigned', bytes([FLAGS, 0, 1] + OURS + THEIRS + [RECEIVE, 0, 0, 1, 1, 0xc0, 5, 0] + GO_ON + HEARD
+                                  + [PUBLISH, 5, 0, PUBLISH, 5, 0, RECEIVE, 3, 0] + IHAVE + [0, 1, 0xc1] + GO_ON + 3 * [WAIT, 47]))
 write('gossipsub/publish', bytes(OURS + THEIRS + [PUBLISH, 5, 0, TRANSMIT, 9, PUBLISH, 5, 1, EVENTS, PUBLISH, 255, 0]
                                  + 6 * [PUBLISH, 70, 0] + [READY, 0, 0, PUBLISH, 3, 0, READY, 0, 1, TRANSMIT, 9]))
 write('gossipsub/graft', bytes(OURS + THEIRS + sum(([RECEIVE, peer, 0] + GRAFT + [0] for peer in range(4)), [])

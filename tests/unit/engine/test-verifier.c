@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crypto/avi-crypto.h"
@@ -167,6 +168,38 @@ test_full (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (take (verifier, 0), ==, N - AVI_VERIFIER_MAX_WAITING);
 }
 
+/* A child has none of the threads, and none of the work: it may go as it is. */
+static void
+test_fork (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviVerifier) verifier = avi_verifier_new (2, wake, fixture);
+  gboolean more = TRUE;
+  guint n = 0;
+  int status;
+  pid_t child;
+
+  for (guint i = 0; i < 100; i++)
+    add (fixture, verifier, i);
+  avi_verifier_work (verifier);
+  child = fork ();
+  if (child == 0)
+    _exit (0);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  for (struct pollfd woken = { .fd = fixture->woken, .events = POLLIN }; n < 100; n += take (verifier, n))
+    {
+      guint64 count;
+
+      if (more)
+        more = avi_verifier_work (verifier);
+      else
+        {
+          g_assert_cmpint (poll (&woken, 1, 10000), ==, 1);
+          g_assert_cmpint (read (fixture->woken, &count, sizeof count), ==, sizeof count);
+        }
+    }
+}
+
 static void
 test_end (Fixture *fixture, gconstpointer data)
 {
@@ -192,6 +225,7 @@ main (int argc, char **argv)
   ADD ("many are checked by all, and answered in order", test_many);
   ADD ("the pool wakes whoever waits for it", test_pool_alone);
   ADD ("what waits is bounded by who adds to it", test_full);
+  ADD ("it goes on where the process forks", test_fork);
   ADD ("it may end in the midst of it", test_end);
   return g_test_run ();
 }

@@ -216,6 +216,42 @@ test_ids (void)
     }
 }
 
+/* Of the fields of who says it not even an empty one may be there, or all have to. */
+static void
+test_unsigned (void)
+{
+  static const guint64 others[] = { AVI_MESSAGE_FROM, AVI_MESSAGE_SEQNO, AVI_MESSAGE_SIGNATURE, AVI_MESSAGE_KEY };
+  g_autoptr(AviGossipMessage) kept = NULL;
+  g_autoptr(GByteArray) id = g_byte_array_new ();
+  guint8 content_id[AVI_CONTENT_ID_LEN] = { 1, 2, 3 };
+  AviGossipFields fields;
+
+  begin ();
+  FIELD (AVI_MESSAGE_DATA, "hello");
+  FIELD (AVI_MESSAGE_TOPIC, "chat");
+  FIELD (0x7a, "of a later version");
+  fields = assert_read ();
+  g_assert_false (fields.is_signed);
+  g_assert_cmpuint (fields.from.len, ==, 0);
+  kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 }, content_id);
+  g_assert_true (kept->checked);
+  g_assert_null (avi_gossip_message_get_author (kept));
+  avi_gossip_message_write_id (kept, AVI_MESSAGE_ID_TEXT, id);
+  g_assert_cmpmem (id->data, id->len, content_id, sizeof content_id);
+
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      begin ();
+      FIELD (AVI_MESSAGE_DATA, "hello");
+      FIELD (AVI_MESSAGE_TOPIC, "chat");
+      FIELD (others[i], "");
+      assert_refused ("");
+    }
+  begin ();
+  FIELD (AVI_MESSAGE_DATA, "hello");
+  assert_refused ("topic");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -224,6 +260,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/gossip-message/fields are read, unknown ones passed over", test_fields);
   g_test_add_func ("/gossip-message/what StrictSign demands must be there", test_strict_sign);
+  g_test_add_func ("/gossip-message/what StrictNoSign demands must not be there", test_unsigned);
   g_test_add_func ("/gossip-message/a topic is text of 1 to 1024 bytes", test_topic);
   g_test_add_func ("/gossip-message/a field given twice is refused", test_twice);
   g_test_add_func ("/gossip-message/a message cut short is refused, wherever", test_cut_short);

@@ -112,6 +112,41 @@ test_bytes (void)
   g_assert_cmpuint (avi_message_cache_get_size (tiny), ==, 0);
 }
 
+/* Nobody is given one whose signature nobody looked at. */
+static void
+test_unchecked (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+  g_autoptr(AviGossipMessage) message = make ("a", 1);
+  g_autoptr(GPtrArray) unchecked = g_ptr_array_new ();
+
+  message->checked = FALSE;
+  avi_message_cache_put (cache, message);
+  put (cache, "a", 2);
+  g_assert_false (holds (cache, 1));
+  g_assert_cmpuint (count (cache, "a"), ==, 1);
+  avi_message_cache_list_unchecked (cache, AVI_SPAN_STRING ("a"), unchecked);
+  g_assert_cmpuint (unchecked->len, ==, 1);
+  g_assert_true (unchecked->pdata[0] == message);
+  message->checked = TRUE;
+  g_assert_true (holds (cache, 1));
+  g_assert_cmpuint (count (cache, "a"), ==, 2);
+}
+
+static void
+test_drop (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+  AviMessageId id = { 2, 2 };
+
+  for (guint64 n = 1; n <= 3; n++)
+    put (cache, "a", n);
+  avi_message_cache_drop (cache, &id);
+  avi_message_cache_drop (cache, &id);
+  g_assert_true (holds (cache, 1) && !holds (cache, 2) && holds (cache, 3));
+  g_assert_cmpuint (avi_message_cache_get_size (cache), ==, 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -119,6 +154,8 @@ main (int argc, char **argv)
   g_test_add_func ("/message-cache/a message is gossiped about for 3 windows and held for 5", test_windows);
   g_test_add_func ("/message-cache/messages are listed by topic, each once", test_topics);
   g_test_add_func ("/message-cache/a peer is given a message so many times only", test_answers);
+  g_test_add_func ("/message-cache/what is not checked is held, and given to nobody", test_unchecked);
+  g_test_add_func ("/message-cache/a message can be taken out", test_drop);
   g_test_add_func ("/message-cache/the oldest go where bytes run out", test_bytes);
   return g_test_run ();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "crypto/avi-crypto.h"
 #include "crypto/avi-key.h"
 #include "protocols/gossipsub/avi-message-id.h"
 
@@ -146,6 +147,54 @@ test_hash (void)
   g_assert_false (avi_message_id_equal (&a, &elsewhere));
 }
 
+/* By its length alone, whatever its first byte is. */
+static void
+test_content (void)
+{
+  AviSipKey secret = { { 1 } };
+  guint8 digest[AVI_SHA256_LEN], content[AVI_CONTENT_ID_LEN];
+  AviMessageId made, read;
+  AviPeerId from;
+
+  avi_sha256 (AVI_SPAN_STRING ("chathello"), digest);
+  avi_message_id_hash_content (AVI_SPAN_STRING ("chat"), AVI_SPAN_STRING ("hello"), content);
+  g_assert_cmpmem (content, sizeof content, digest, AVI_CONTENT_ID_LEN);
+  for (guint first = 0; first < 256; first++)
+    {
+      content[0] = first;
+      made = avi_message_id_make_content (&secret, content);
+      g_assert_cmpint (avi_message_id_read (&secret, AVI_SPAN (content, sizeof content), &read, &from), ==,
+                       AVI_MESSAGE_ID_CONTENT);
+      g_assert_true (avi_message_id_equal (&made, &read));
+      g_assert_cmpuint (from.len, ==, 0);
+    }
+  g_assert_cmpint (avi_message_id_read (&secret, AVI_SPAN (digest, AVI_CONTENT_ID_LEN + 1), &read, &from), !=,
+                   AVI_MESSAGE_ID_CONTENT);
+}
+
+static void
+test_read (void)
+{
+  g_autoptr(AviKeyPair) key = some_key ();
+  const AviPeerId *id = avi_key_pair_get_peer_id (key);
+  g_autoptr(GByteArray) plain = append_seqno (avi_peer_id_get_bytes (id), 7);
+  g_autoptr(GByteArray) by_key = append_seqno (avi_peer_id_get_inline_key (id), 7);
+  AviSipKey secret = { { 1 } };
+  AviMessageId made = avi_message_id_make (&secret, id, 7);
+  GByteArray *const forms[] = { plain, by_key };
+
+  for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
+    {
+      AviMessageId read;
+      AviPeerId from;
+
+      g_assert_cmpint (avi_message_id_read (&secret, AVI_SPAN (forms[i]->data, forms[i]->len), &read, &from), !=,
+                       AVI_MESSAGE_ID_UNKNOWN);
+      g_assert_true (avi_message_id_equal (&made, &read));
+      g_assert_true (avi_peer_id_equal (&from, id));
+    }
+}
+
 static void
 test_guess (void)
 {
@@ -160,12 +209,15 @@ test_guess (void)
 int
 main (int argc, char **argv)
 {
+  avi_crypto_init ();
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/message-id/author and seqno are read from the form of every family", test_forms);
   g_test_add_func ("/message-id/rust's form is read for every kind of peer id", test_authors);
   g_test_add_func ("/message-id/js's form with a key too long to be inlined leads to its hash", test_hashed_key);
   g_test_add_func ("/message-id/anything else is unknown", test_unknown);
   g_test_add_func ("/message-id/the internal id depends on author, seqno and the table's secret", test_hash);
+  g_test_add_func ("/message-id/twenty bytes are the content's", test_content);
+  g_test_add_func ("/message-id/every form leads to the same internal id", test_read);
   g_test_add_func ("/message-id/an agent's name hints at the form", test_guess);
   return g_test_run ();
 }

@@ -112,6 +112,19 @@ test_key (void)
   g_assert_error (garbage, AVI_ERROR, AVI_ERROR_PROTOCOL);
 }
 
+static void
+test_unsigned (void)
+{
+  g_autoptr(GByteArray) message = avi_signing_leave_unsigned ("chat", AVI_SPAN_STRING ("hello"));
+  Avi__Wire__PubsubMessage *read = avi__wire__pubsub_message__unpack (NULL, message->len, message->data);
+
+  g_assert_nonnull (read);
+  g_assert_cmpmem (read->data.data, read->data.len, "hello", 5);
+  g_assert_cmpmem (read->topic.data, read->topic.len, "chat", 4);
+  g_assert_false (read->has_from || read->has_seqno || read->has_signature || read->has_key);
+  avi__wire__pubsub_message__free_unpacked (read, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -119,6 +132,7 @@ main (int argc, char **argv)
   g_test_add_func ("/signing/a message of ours is what protobuf-c makes of it", test_as_others);
   g_test_add_func ("/signing/no byte can be changed", test_every_byte_counts);
   g_test_add_func ("/signing/covers the bytes as they came", test_as_it_came);
+  g_test_add_func ("/signing/what is left unsigned says topic and data alone", test_unsigned);
   g_test_add_func ("/signing/the key is the author's own", test_key);
   return g_test_run ();
 }

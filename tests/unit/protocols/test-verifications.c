@@ -138,6 +138,28 @@ test_alone (void)
   g_assert_cmpuint (add (checks, "hello", 2, 10), ==, 0);
 }
 
+/* By those that nobody was told of, and no longer than they are here. */
+static void
+test_delay (void)
+{
+  g_autoptr(AviVerifications) checks = avi_verifications_new (MAX_CHECKS, NO_LIMIT);
+  g_autoptr(AviGossipMessage) delivered = make ("delivered", 3);
+  g_auto(AviArrival) arrival = { 0 };
+  guint64 tickets[] = { add (checks, "one", 1, 10), add (checks, "two", 2, 10) };
+
+  avi_arrival_init (&arrival, delivered, 10);
+  arrival.stage = AVI_ARRIVAL_DELIVERED;
+  g_assert_nonnull (avi_verifications_add (checks, &arrival, avi_key_pair_get_public (gossip_key (1))));
+  g_assert_null (arrival.message);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (avi_verifications_delay (checks, gossip_id (1)));
+      g_assert_false (avi_verifications_delay (checks, gossip_id (2)));
+      avi_verification_free (avi_verifications_take (checks, tickets[i]));
+    }
+  g_assert_false (avi_verifications_delay (checks, gossip_id (1)));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -145,6 +167,7 @@ main (int argc, char **argv)
   g_test_add_func ("/verifications/a ticket is good once", test_ticket);
   g_test_add_func ("/verifications/who else sent the same bytes is noted", test_holders);
   g_test_add_func ("/verifications/several messages of one id are checked apart", test_one_id);
+  g_test_add_func ("/verifications/what an author says itself waits for what others said in its name", test_delay);
   g_test_add_func ("/verifications/are bounded in number", test_count);
   g_test_add_func ("/verifications/are bounded in bytes", test_bytes);
   g_test_add_func ("/verifications/a message over the limit is taken alone", test_alone);
