@@ -214,14 +214,17 @@ avi_core_launch_locked (AviCore     *self,
   avi_core_answer_all (self, g_steal_pointer (&self->start_calls), error);
 }
 
-/* FALSE where there is none, or another thread has it. */
+/* FALSE where there is none, or another thread has it. That one may have seen to the answer to @call (or NULL) just
+ * before it let go: then nothing may come any more. */
 static gboolean
 avi_core_iterate_context (GMainContext *context,
-                          int           max_wait)
+                          int           max_wait,
+                          AviCall      *call)
 {
   if (context == NULL || !g_main_context_acquire (context))
     return FALSE;
-  avi_runners_iterate (context, max_wait);
+  if (call == NULL || !avi_call_is_done (call))
+    avi_runners_iterate (context, max_wait);
   g_main_context_release (context);
   return TRUE;
 }
@@ -243,7 +246,7 @@ avi_core_iterate (AviCore *self)
 {
   g_autoptr(GMainContext) context = avi_core_dup_context (self);
 
-  return avi_core_iterate_context (context, -1);
+  return avi_core_iterate_context (context, -1, NULL);
 }
 
 /* The answer may have to wait for an engine that nobody but the caller's thread runs. Where another thread has the
@@ -257,7 +260,7 @@ avi_core_wait (AviCore *self,
       g_autoptr(GMainContext) context = avi_core_dup_context (self);
       g_autoptr(GMainContext) here = avi_runners_dup_context ();
 
-      if (avi_core_iterate_context (context, -1) || avi_core_iterate_context (here, MAX_UNNOTICED))
+      if (avi_core_iterate_context (context, -1, call) || avi_core_iterate_context (here, MAX_UNNOTICED, call))
         continue;
       avi_call_wait_until (call, context == NULL && here == NULL ? G_MAXINT64 : g_get_monotonic_time () + MAX_HELD);
     }

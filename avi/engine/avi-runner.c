@@ -234,6 +234,11 @@ avi_runners_iterate (GMainContext *context,
       if (!avi_engine_iterate (runner->engine, may_block))
         avi_runner_free (runner);
     }
+
+  /* For whoever has the context next, and begins with this lock, too: that of the context is GLib's, of which
+   * ThreadSanitizer knows nothing. */
+  avi_lock (&runners_lock);
+  avi_unlock (&runners_lock);
 }
 
 static gboolean

@@ -171,7 +171,8 @@ put_ids (Fuzz *f)
     put_topic (f, AVI_IHAVE_TOPIC, part);
   for (guint i = 0; i < 1 + what / 2 % 8; i++)
     put_id (f, what % 2 == 0 ? AVI_IHAVE_ID : AVI_IWANT_ID, part);
-  put_control (f, what % 2 == 0 ? AVI_CONTROL_IHAVE : AVI_CONTROL_IWANT, part);
+  G_STATIC_ASSERT (AVI_IDONTWANT_ID == AVI_IWANT_ID);
+  put_control (f, what % 2 == 0 ? AVI_CONTROL_IHAVE : what >= 0xc0 ? AVI_CONTROL_IDONTWANT : AVI_CONTROL_IWANT, part);
 }
 
 static void
@@ -375,6 +376,18 @@ publish (Fuzz *f)
 }
 
 static void
+set_ready (Fuzz *f)
+{
+  const AviPeerId *peer = take_peer (f);
+  guint how = take (f);
+
+  if (how >= 0xf0)
+    avi_gossipsub_limit_peer (f->router, peer, how % 16 * 1000);
+  else
+    avi_gossipsub_set_ready (f->router, peer, how % 2);
+}
+
+static void
 pass_time (Fuzz *f)
 {
   gint64 byte = take (f);
@@ -403,7 +416,7 @@ step (Fuzz *f)
       avi_gossipsub_set_agent (f->router, take_peer (f), agents[take (f) % G_N_ELEMENTS (agents)]);
       break;
     case 4:
-      avi_gossipsub_set_ready (f->router, take_peer (f), take (f) % 2);
+      set_ready (f);
       break;
     case 5:
       avi_gossipsub_subscribe (f->router, take_topic (f), f->now);

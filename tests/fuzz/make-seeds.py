@@ -124,6 +124,10 @@ write('gossipsub/graft', bytes(OURS + THEIRS + sum(([RECEIVE, peer, 0] + GRAFT +
 write('gossipsub/gossip', bytes(OURS + THEIRS + [RECEIVE, 2, 0] + IHAVE + [0, 1, 0, RECEIVE, 1, 0] + IHAVE + [0, 1, 1]
                                 + [RECEIVE, 0, 0] + IHAVE + [0, 1, 2] + HEARD + GO_ON
                                 + 5 * ([RECEIVE, 3, 0] + IWANT + [1, 0] + GO_ON) + 9 * [WAIT, 47, TRANSMIT, 1]))
+UNWANTED = [4, 0xc1, 1, 0]  # a message of peer 1, in rust's form, and no other
+write('gossipsub/unwanted', bytes(OURS + THEIRS + sum(([RECEIVE, peer, 0] + GRAFT + [0] for peer in range(4)), [])
+                                  + [RECEIVE, 2, 0] + UNWANTED + [RECEIVE, 0, 0, 1, 1, 0, 255, 0] + GO_ON
+                                  + [READY, 2, 0xf2, RECEIVE, 0, 0, 1, 1, 1, 255, 0] + GO_ON + 4 * [WAIT, 47]))
 write('gossipsub/come-and-go', bytes([RECEIVE, 0, 0] + ON + [0] + OURS + THEIRS + [UNSUBSCRIBE, 0, SUBSCRIBE, 0, WAIT, 120]
                                      + [MOVE, 0, 0, MOVE, 1, 2, REMOVE, 2, ADD, 0, 0, 0, PUBLISH, 3, 3] + GO_ON + [WAIT, 255]))
 write('gossipsub/garbage', bytes(OURS + [RECEIVE, 0, 0, 5, 6, 0x0a, 0x04, 0x08, 0x01, 0x12, 0x7f, RECEIVE, 1, 0, 5, 2, 0xff, 0xff]))
@@ -155,6 +159,7 @@ write('rpc-queue/larger-than-one', bytes(4 * [PUT, 200] + [GOSSIP, 255] * 20 + [
 write('rpc-queue/full', bytes([GOSSIP, 255] * 40 + [PUT, 255] * 4 + [URGENT, 255] * 20))
 write('rpc-queue/changes', bytes([SUBSCRIBE, 1, SUBSCRIBE, 1, SUBSCRIBE, 2, POP, DOUBT, 2, SUBSCRIBE, 2, SUBSCRIBE, 2, POP,
                                   GRAFT, 1, 1, GRAFT, 1, 0, SUBSCRIBE, 2]))
+write('rpc-queue/doubt', bytes([SUBSCRIBE, 2, POP, DOUBT, 2, SUBSCRIBE, 2, POP]))
 
 # How many nodes, a seed, how good the links are; then come steps.
 (CONNECT, DISCONNECT, DEPART, RETURN, CUT, HEAL, PUBLISH, PUBLISH_LARGE, TURN, WAIT, WAIT_LONG) = range(11)

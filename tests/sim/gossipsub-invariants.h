@@ -79,6 +79,8 @@ gossipsub_check_peer (AviGossipsub *router, AviGossipsubPeer *peer)
   g_assert_cmpuint (peer->queue.bytes, ==, gossipsub_count_queue (&peer->queue));
   g_assert_cmpuint (peer->ids_asked_of_it, <=, AVI_GOSSIPSUB_MAX_IDS);
   g_assert_cmpuint (peer->ids_asked_by_it, <=, AVI_GOSSIPSUB_MAX_IDS);
+  if (peer->unwanted != NULL)
+    g_assert_cmpuint (avi_seen_cache_get_size (peer->unwanted), <=, AVI_GOSSIPSUB_MAX_UNWANTED);
   g_assert_true (peer->is_sending == linked);
   g_assert_true (linked == (peer->ready && !avi_rpc_queue_is_empty (&peer->queue)));
 }
