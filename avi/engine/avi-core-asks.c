@@ -221,10 +221,11 @@ avi_core_unsubscribe (AviCore  *self,
                       AviInbox *inbox)
 {
   const char *topic = avi_inbox_get_topic (inbox);
-  guint64 n_dropped = avi_inbox_get_dropped (inbox);
+  guint64 n_dropped;
   GPtrArray *inboxes;
 
   avi_inbox_close (inbox);
+  n_dropped = avi_inbox_get_dropped (inbox);
   avi_core_lock (self);
   inboxes = g_hash_table_lookup (self->topics, topic);
   if (inboxes == NULL || !g_ptr_array_remove (inboxes, inbox))

@@ -105,12 +105,13 @@ avi_pubsub_release (AviPubsub  *self,
   GQueue *queue = g_hash_table_lookup (self->holding, topic);
   guint n = queue != NULL ? queue->length : 0;
 
+  /* All that is ready already was published later. */
   for (; n > 0; n--)
     {
-      AviPublication *publication = g_queue_peek_head (queue);
+      AviPublication *publication = g_queue_peek_tail (queue);
 
       avi_pubsub_unhold (self, publication);
-      g_queue_push_tail_link (&self->ready, &publication->link);
+      g_queue_push_head_link (&self->ready, &publication->link);
     }
 }
 

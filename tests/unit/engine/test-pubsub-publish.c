@@ -283,6 +283,24 @@ test_awaited (PubsubFixture *fixture, gconstpointer data)
   g_assert_cmpint (get_number (after), ==, 1);
 }
 
+/* It reads, but its window stays full. */
+static void
+test_no_window (PubsubFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviCall) waits = NULL;
+
+  pubsub_fixture_say_subscription (fixture);
+  puppet_grant_nothing (fixture->puppets[0]);
+  waits = publish (fixture, "<large>", 2 * AVI_YAMUX_INITIAL_WINDOW, 0);
+  for (guint i = 0; i < 100; i++)
+    puppets_step (fixture->puppets);
+  core_fixture_settle (&fixture->under_test);
+  g_assert_false (avi_call_is_done (waits));
+  pass (fixture, STALL);
+  pass (fixture, STALL);
+  g_assert_cmpint (get_number (waits), ==, 0);
+}
+
 /* It is cancelled, or the peer goes, or the device stops: each is told, and nothing is left. */
 static void
 test_awaited_in_vain (PubsubFixture *fixture, gconstpointer data)
@@ -424,6 +442,7 @@ main (int argc, char **argv)
   ADD ("what is held may be cancelled", test_hold_cancelled);
   ADD ("what is held is heard here at once", test_hold_local);
   ADD ("a publisher waits until the sockets have it, for a second at most, once", test_awaited);
+  ADD ("a publisher waits for who grants no window no longer than for who does not read", test_no_window);
   ADD ("a publisher that waits in vain is told", test_awaited_in_vain);
   ADD ("one of three that does not read costs the others one second, once, and a bounded amount", test_one_of_three);
   return g_test_run ();
