@@ -40,6 +40,8 @@ typedef struct
   guint64        large_end;  /* n_bytes at the end of the last RPC of more than AVI_GOSSIPSUB_MAX_OLD_RPC; 0: none */
 } AviPubsubOutput;
 
+/* The router wants a connection: avi-pubsub-peers.c. */
+void avi_pubsub_dial        (AviPubsub *self, const AviGossipsubEvent *event);
 /* Tells what the router has to tell. */
 void avi_pubsub_hear        (AviPubsub *self);
 /* Resets peers' streams whose RPC is not whole and does not go on. */

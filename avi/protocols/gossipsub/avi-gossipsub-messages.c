@@ -66,7 +66,7 @@ avi_gossipsub_ask_to_verify (AviGossipsub *self,
       return;
     }
 
-  if (fields->data.len > self->idontwant_min)
+  if (fields->data.len > self->params.idontwant_threshold)
     avi_gossipsub_say_idontwant (self, topic, peer, message);
   event.ticket = verification->ticket;
   event.key = key;
@@ -83,7 +83,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   AviMessageId id;
 
   self->statistics.received++;
-  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->max_message)
+  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->params.max_message)
     {
       self->statistics.invalid++;
       return;
@@ -98,7 +98,10 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   id = avi_message_id_make (&self->secret, &fields.from, fields.seqno);
   if (avi_seen_cache_contains (self->seen, id, now)
       || avi_verifications_hold (self->verifications, &id, raw, peer->serial))
-    self->statistics.duplicates++;
+    {
+      self->statistics.duplicates++;
+      avi_gossipsub_score_again (self, peer->serial, topic, id, now);
+    }
   else if (avi_peer_id_equal (&fields.from, &self->id))
     self->statistics.invalid++; /* ours, but not published lately, if ever */
   else
@@ -119,7 +122,7 @@ avi_gossipsub_forward (AviGossipsub *self,
       AviGossipsubMember *member = topic->members->pdata[i];
       AviGossipsubPeer *peer = member->peer;
 
-      if (member->place != AVI_MEMBER_MESH && !(member->subscribed && peer->kind == AVI_GOSSIPSUB_PEER_FLOODSUB))
+      if (!avi_gossipsub_forwards_to (self, member, now))
         continue;
       if (avi_verification_is_held_by (verification, peer->serial)
           || avi_peer_id_equal (&peer->id, &message->fields.from))
@@ -152,14 +155,15 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
 
   if (verification == NULL)
     return;
+  message = verification->message;
+  topic = avi_gossipsub_find_topic (self, message->fields.topic);
   if (!valid)
     {
       self->statistics.invalid++;
+      if (topic != NULL)
+        avi_gossipsub_score_verified (self, topic, verification, FALSE, now);
       return;
     }
-
-  message = verification->message;
-  topic = avi_gossipsub_find_topic (self, message->fields.topic);
   if (topic == NULL || !topic->subscribed)
     {
       self->statistics.unwanted++;
@@ -171,6 +175,7 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
       return;
     }
 
+  avi_gossipsub_score_verified (self, topic, verification, TRUE, now);
   if (avi_promises_keep (self->promises, message->id, verification->holders[0]))
     self->statistics.iwant_recovered++;
   avi_message_cache_put (self->cache, message);
@@ -240,16 +245,17 @@ avi_gossipsub_refresh_fanout (AviGossipsub *self, AviGossipsubTopic *topic, gint
 {
   if (topic->fanout_until == 0)
     {
-      avi_gossipsub_topic_pick (topic, avi_gossipsub_member_is_candidate, now, self->d, self->random, self->picked);
+      avi_gossipsub_topic_pick (topic, avi_gossipsub_member_is_candidate, now, self->params.d, self->random,
+                                self->picked);
       for (guint i = 0; i < self->picked->len; i++)
         avi_gossipsub_member_set_place (self->picked->pdata[i], AVI_MEMBER_FANOUT);
     }
-  topic->fanout_until = now + AVI_GOSSIPSUB_FANOUT_TTL;
+  topic->fanout_until = now + self->params.fanout_ttl;
 }
 
 /* Flood publishing (gossipsub 1.1): the mesh is for what others say. */
 static guint
-avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message)
+avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message, gint64 now)
 {
   guint n = 0;
 
@@ -257,7 +263,7 @@ avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMess
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (member->subscribed && avi_gossipsub_send_message (self, member->peer, message))
+      if (avi_gossipsub_publishes_to (self, member, now) && avi_gossipsub_send_message (self, member->peer, message))
         n++;
     }
   return n;
@@ -297,11 +303,11 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
 
   if (!avi_gossipsub_check_topic (name, error))
     return -1;
-  if (g_bytes_get_size (data) > self->max_message)
+  if (g_bytes_get_size (data) > self->params.max_message)
     {
       g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
                    "A message of %" G_GSIZE_FORMAT " bytes is too large: at most %" G_GSIZE_FORMAT " bytes are allowed",
-                   g_bytes_get_size (data), self->max_message);
+                   g_bytes_get_size (data), self->params.max_message);
       return -1;
     }
 
@@ -320,7 +326,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   avi_message_cache_put (self->cache, message);
   if (!topic->subscribed)
     avi_gossipsub_refresh_fanout (self, topic, now);
-  n = avi_gossipsub_flood (self, topic, message);
+  n = avi_gossipsub_flood (self, topic, message, now);
   avi_gossipsub_wake (self, now);
   return n;
 }

@@ -24,6 +24,8 @@ typedef struct
   gsize       gossip_bytes;  /* of them, gossip */
   GHashTable *subscriptions; /* topic's name → what to tell of it */
   GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
+  GHashTable *exchanges;     /* topic's name → GBytes of what a PRUNE says beside (PX) */
+  gsize       exchange_bytes; /* at most AVI_RPC_QUEUE_MAX_GOSSIP */
   GPtrArray  *messages;      /* AviGossipMessage, owned, from first_message on */
   guint       first_message;
   GQueue      gossip;        /* GBytes: fields of a ControlMessage */
@@ -42,6 +44,8 @@ void     avi_rpc_queue_subscribe_again (AviRpcQueue *self, GRefString *topic);
 void     avi_rpc_queue_graft     (AviRpcQueue *self, GRefString *topic);
 /* @backoff: seconds; 0: not said. */
 void     avi_rpc_queue_prune     (AviRpcQueue *self, GRefString *topic, guint backoff);
+/* The PRUNE of that topic, which is queued, also says @fields. FALSE: no room, it goes without. */
+gboolean avi_rpc_queue_exchange  (AviRpcQueue *self, GRefString *topic, AviSpan fields);
 
 /* FALSE: no room, and nothing changed. @dropped: goes up by each gossip that had to make room. */
 gboolean avi_rpc_queue_message   (AviRpcQueue *self, AviGossipMessage *message, guint64 *dropped);
