@@ -4,6 +4,7 @@
 #include "avi-device-private.h"
 #include "avi-error.h"
 #include "avi-identity-private.h"
+#include "avi-pubsub-params-private.h"
 
 #define MAX_NAME_LEN 255
 
@@ -56,7 +57,7 @@ avi_device_begin_start (AviDevice *self,
   gboolean good;
 
   avi_lock (&self->lock);
-  good = avi_device_check_name (self->node_name, error);
+  good = avi_device_check_name (self->node_name, error) && avi_pubsub_params_check (self->pubsub_params, error);
   if (good)
     {
       file = avi_identity_dup_file (self->identity);
@@ -67,6 +68,7 @@ avi_device_begin_start (AviDevice *self,
                         .identity_file = file,
                         .listen = (const char *const *) self->listen_addresses,
                         .bootstrap = (const char *const *) self->bootstrap_peers,
+                        .pubsub = avi_pubsub_params_get_inner (self->pubsub_params),
                         .mdns = self->enable_mdns,
                         .local = self->enable_local,
                         .max_peers = avi_device_limit (self, AVI_DEVICE_PROP_MAX_PEERS),

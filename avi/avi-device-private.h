@@ -23,6 +23,7 @@ enum
   AVI_DEVICE_PROP_ENABLE_MDNS,
   AVI_DEVICE_PROP_ENABLE_LOCAL,
   AVI_DEVICE_PROP_THREADED,
+  AVI_DEVICE_PROP_PUBSUB_PARAMS,
   AVI_DEVICE_PROP_MAX_PEERS,
   AVI_DEVICE_PROP_MAX_CONNECTIONS,
   AVI_DEVICE_PROP_MAX_CONNECTIONS_PER_PEER,
@@ -77,6 +78,7 @@ struct _AviDevice
   guint        enable_mdns;
   guint        enable_local;
   guint        threaded;
+  AviPubsubParams *pubsub_params; /* never NULL */
   const AviStreamHandler *const *handlers; /* of protocols that a test adds; NULL: none */
   guint        limits[AVI_DEVICE_N_LIMITS];
   GHashTable  *subscriptions; /* AviInbox → AviSubscription, a reference each */

@@ -42,6 +42,9 @@ avi_device_get_property (GObject    *object,
     case AVI_DEVICE_PROP_THREADED:
       g_value_set_boolean (value, avi_device_get_threaded (self));
       break;
+    case AVI_DEVICE_PROP_PUBSUB_PARAMS:
+      g_value_take_boxed (value, avi_device_dup_pubsub_params (self));
+      break;
     case AVI_DEVICE_PROP_PEER_ID:
       g_value_take_string (value, avi_device_dup_peer_id (self));
       break;
@@ -104,6 +107,9 @@ avi_device_set_property (GObject      *object,
       break;
     case AVI_DEVICE_PROP_THREADED:
       avi_device_set_threaded (self, g_value_get_boolean (value));
+      break;
+    case AVI_DEVICE_PROP_PUBSUB_PARAMS:
+      avi_device_set_pubsub_params (self, g_value_get_boxed (value));
       break;
     default:
       if (id >= AVI_DEVICE_FIRST_LIMIT && id < AVI_DEVICE_FIRST_LIMIT + AVI_DEVICE_N_LIMITS)
@@ -210,6 +216,17 @@ avi_device_install_settings (void)
    */
   avi_device_properties[AVI_DEVICE_PROP_THREADED] =
     g_param_spec_boolean ("threaded", NULL, NULL, TRUE, flags);
+
+  /**
+   * AviDevice:pubsub-params: (getter dup_pubsub_params) (setter set_pubsub_params)
+   *
+   * The numbers that pub/sub goes by, by default what is right for a home; %NULL sets these. Fixed
+   * while the device runs.
+   *
+   * Since: 1.0
+   */
+  avi_device_properties[AVI_DEVICE_PROP_PUBSUB_PARAMS] =
+    g_param_spec_boxed ("pubsub-params", NULL, NULL, AVI_TYPE_PUBSUB_PARAMS, flags);
 }
 
 static void

@@ -263,6 +263,58 @@ avi_device_set_bootstrap_peers (AviDevice         *self,
 }
 
 /**
+ * avi_device_dup_pubsub_params: (get-property pubsub-params)
+ * @self: a device
+ *
+ * Gets the numbers that pub/sub goes by. To change one, change it in what this returns, and set that.
+ *
+ * Returns: (transfer full): a copy of the parameters
+ *
+ * Since: 1.0
+ */
+AviPubsubParams *
+avi_device_dup_pubsub_params (AviDevice *self)
+{
+  AviPubsubParams *copy;
+
+  g_return_val_if_fail (AVI_IS_DEVICE (self), NULL);
+
+  avi_lock (&self->lock);
+  copy = avi_pubsub_params_copy (self->pubsub_params);
+  avi_unlock (&self->lock);
+  return copy;
+}
+
+/**
+ * avi_device_set_pubsub_params: (set-property pubsub-params)
+ * @self: a device that is stopped
+ * @params: (nullable): the parameters, which are copied; %NULL: the default
+ *
+ * Sets the numbers that pub/sub goes by. [method@Avi.Device.start] fails where they do not go together, as
+ * [method@Avi.PubsubParams.check] says.
+ *
+ * Since: 1.0
+ */
+void
+avi_device_set_pubsub_params (AviDevice       *self,
+                              AviPubsubParams *params)
+{
+  AviPubsubParams *copy, *old;
+
+  g_return_if_fail (AVI_IS_DEVICE (self));
+
+  if (!avi_device_can_set (self, AVI_DEVICE_PROP_PUBSUB_PARAMS))
+    return;
+  copy = params != NULL ? avi_pubsub_params_copy (params) : avi_pubsub_params_new ();
+  avi_lock (&self->lock);
+  old = self->pubsub_params;
+  self->pubsub_params = copy;
+  avi_unlock (&self->lock);
+  avi_pubsub_params_free (old);
+  g_object_notify_by_pspec (G_OBJECT (self), avi_device_properties[AVI_DEVICE_PROP_PUBSUB_PARAMS]);
+}
+
+/**
  * avi_device_get_enable_mdns: (get-property enable-mdns)
  * @self: a device
  *
@@ -493,6 +545,7 @@ avi_device_init_settings (AviDevice *self)
   self->enable_mdns = TRUE;
   self->enable_local = TRUE;
   self->threaded = TRUE;
+  self->pubsub_params = avi_pubsub_params_new ();
   for (guint i = 0; i < AVI_DEVICE_N_LIMITS; i++)
     self->limits[i] = G_PARAM_SPEC_UINT (avi_device_properties[AVI_DEVICE_FIRST_LIMIT + i])->default_value;
 }
@@ -504,4 +557,5 @@ avi_device_finalize_settings (AviDevice *self)
   g_free (self->node_name);
   g_strfreev (self->listen_addresses);
   g_strfreev (self->bootstrap_peers);
+  avi_pubsub_params_free (self->pubsub_params);
 }

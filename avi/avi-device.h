@@ -15,6 +15,7 @@
 #include <avi-identity.h>
 #include <avi-message.h>
 #include <avi-peer.h>
+#include <avi-pubsub-params.h>
 #include <avi-subscription.h>
 #include <avi-topic-statistics.h>
 #include <avi-version.h>
@@ -153,6 +154,11 @@ char           **avi_device_dup_bootstrap_peers  (AviDevice            *self);
 AVI_AVAILABLE_IN_1_0
 void             avi_device_set_bootstrap_peers  (AviDevice            *self,
                                                   const char *const    *addresses);
+AVI_AVAILABLE_IN_1_0
+AviPubsubParams *avi_device_dup_pubsub_params    (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+void             avi_device_set_pubsub_params    (AviDevice            *self,
+                                                  AviPubsubParams      *params);
 AVI_AVAILABLE_IN_1_0
 gboolean         avi_device_get_enable_mdns      (AviDevice            *self);
 AVI_AVAILABLE_IN_1_0

@@ -12,6 +12,7 @@
 #include <avi-identity.h>
 #include <avi-message.h>
 #include <avi-peer.h>
+#include <avi-pubsub-params.h>
 #include <avi-subscription.h>
 #include <avi-topic-statistics.h>
 #include <avi-device.h>

@@ -100,6 +100,9 @@ typedef enum
   AVI_COUNT_SENDS_DROPPED,       /* messages and gossip for a peer that does not read */
   AVI_COUNT_GOSSIP_LIMITED,      /* subscriptions and gossip of peers beyond a limit */
   AVI_COUNT_PROMISES_BROKEN,     /* messages announced, asked for, and not sent */
+  AVI_COUNT_OFFENCES,            /* of peers against the rules of pub/sub */
+  AVI_COUNT_RPCS_IGNORED,        /* for the score of their peer */
+  AVI_COUNT_PEERS_EXCHANGED,     /* named by others in a PRUNE, and dialled if there was a way */
   AVI_N_COUNTS
 } AviCount;
 

@@ -35,6 +35,9 @@ static const char *const count_names[] = {
   "sends-dropped",
   "gossip-limited",
   "promises-broken",
+  "offences",
+  "rpcs-ignored",
+  "peers-exchanged",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (count_names) == AVI_N_COUNTS);
 

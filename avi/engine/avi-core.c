@@ -24,6 +24,13 @@ avi_settings_copy (const AviSettings *settings)
   copy->identity_file = g_strdup (settings->identity_file);
   copy->listen = (const char *const *) g_strdupv ((char **) settings->listen);
   copy->bootstrap = (const char *const *) g_strdupv ((char **) settings->bootstrap);
+  if (settings->pubsub != NULL)
+    {
+      AviGossipsubParams *pubsub = g_new0 (AviGossipsubParams, 1);
+
+      avi_gossipsub_params_copy (pubsub, settings->pubsub);
+      copy->pubsub = pubsub;
+    }
   if (settings->context != NULL)
     g_main_context_ref (settings->context);
   return copy;
@@ -37,6 +44,9 @@ avi_settings_free (AviSettings *self)
   g_free ((char *) self->identity_file);
   g_strfreev ((char **) self->listen);
   g_strfreev ((char **) self->bootstrap);
+  if (self->pubsub != NULL)
+    avi_gossipsub_params_clear ((AviGossipsubParams *) self->pubsub);
+  g_free ((gpointer) self->pubsub);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self);
 }

@@ -9,6 +9,7 @@
 
 #include "avi-event.h"
 #include "crypto/avi-key.h"
+#include "protocols/gossipsub/avi-gossipsub-params.h"
 #include "protocols/gossipsub/avi-topic-counts.h"
 
 G_BEGIN_DECLS
@@ -43,6 +44,7 @@ typedef struct
   const char        *identity_file;   /* NULL: not saved; else the last port is kept for it */
   const char *const *listen;          /* multiaddrs */
   const char *const *bootstrap;       /* multiaddrs, with or without /p2p/ */
+  const AviGossipsubParams *pubsub;   /* copied; NULL: the standard ones */
   gboolean           mdns;
   gboolean           local;
   guint              max_peers;       /* connected peers with Avi's protocols */

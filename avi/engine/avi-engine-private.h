@@ -38,6 +38,9 @@ struct _AviEngine
   /* Who we are, anew at each start but for the identity. */
   AviPeerId       self_id;
   guint8          boot_id[16];
+  /* Of our signed peer records: grows when our addresses become others than those, joined. */
+  guint64         record_seq;
+  GByteArray     *record_of; /* NULL: none was made yet */
   AviNoiseStatic *statics;
 
   /* The protocols that peers may open streams for; NULL-terminated. */

@@ -364,6 +364,7 @@ avi_engine_start (AviEngine *self)
   self->swarm = avi_swarm_new (self);
   self->pubsub = avi_pubsub_new (self);
   avi_engine_start_discovery (self);
+  avi_pubsub_dial_direct (self->pubsub);
   avi_bootstrap_start (self->bootstrap);
 }
 
@@ -492,6 +493,7 @@ avi_engine_free (AviEngine *self)
   g_clear_pointer (&self->loop, avi_loop_free);
   g_ptr_array_unref (self->listeners);
   g_ptr_array_unref (self->graveyard);
+  g_clear_pointer (&self->record_of, g_byte_array_unref);
   g_free (self->receive_buffer);
   g_free (self->protocols);
   g_free (self->lan_status);

@@ -10,6 +10,8 @@
 
 /* A peer that does not say who it is within this time counts as one that does not say. */
 #define IDENTIFY_TIMEOUT (5 * G_USEC_PER_SEC)
+/* Bytes that rust-libp2p reads; what would be more goes without its signed record. */
+#define MAX_SAID         4096
 
 typedef struct
 {
@@ -31,24 +33,51 @@ avi_identify_stream_new (const AviStreamHandler *handler,
   return self;
 }
 
-/* Our addresses as the peer of @connection may use them: loopback says something on this machine
- * only, and a zone names an interface of ours. */
-static GPtrArray *
-avi_identify_service_get_addresses (AviConnection *connection)
+static gboolean
+avi_identify_service_may_say (const AviMultiaddr *address,
+                              gboolean            local)
 {
-  GPtrArray *addresses = avi_engine_get_addresses (connection->engine);
-  gboolean local = avi_multiaddr_is_loopback (connection->remote);
+  AviMultiaddrIter iter = { 0 };
+
+  return (local || !avi_multiaddr_is_loopback (address))
+         && !(avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_IP6ZONE);
+}
+
+/* Our addresses as a peer may use them: loopback says something on this machine only (@local), and a zone names an
+ * interface of ours. */
+static GPtrArray *
+avi_identify_service_get_addresses (AviEngine *engine,
+                                    gboolean   local)
+{
+  GPtrArray *addresses = avi_engine_get_addresses (engine);
 
   for (guint i = addresses->len; i > 0; i--)
-    {
-      AviMultiaddr *address = g_ptr_array_index (addresses, i - 1);
-      AviMultiaddrIter iter = { 0 };
-
-      if ((!local && avi_multiaddr_is_loopback (address))
-          || (avi_multiaddr_next (address, &iter) && iter.protocol == AVI_MULTIADDR_IP6ZONE))
-        g_ptr_array_remove_index (addresses, i - 1);
-    }
+    if (!avi_identify_service_may_say (g_ptr_array_index (addresses, i - 1), local))
+      g_ptr_array_remove_index (addresses, i - 1);
   return addresses;
+}
+
+/* The same words have the same number, so that who has heard them is not told again. */
+static guint64
+avi_identify_service_get_seq (AviEngine *engine)
+{
+  g_autoptr(GPtrArray) addresses = avi_identify_service_get_addresses (engine, TRUE);
+  g_autoptr(GByteArray) joined = g_byte_array_new ();
+
+  for (guint i = 0; i < addresses->len; i++)
+    {
+      AviSpan bytes = avi_multiaddr_get_bytes (g_ptr_array_index (addresses, i));
+
+      g_byte_array_append (joined, bytes.data, (guint) bytes.len);
+    }
+  if (engine->record_of != NULL
+      && avi_span_equal (AVI_SPAN (engine->record_of->data, engine->record_of->len),
+                         AVI_SPAN (joined->data, joined->len)))
+    return engine->record_seq;
+  g_clear_pointer (&engine->record_of, g_byte_array_unref);
+  engine->record_of = g_steal_pointer (&joined);
+  engine->record_seq = MAX (engine->record_seq + 1, (guint64) g_get_real_time ());
+  return engine->record_seq;
 }
 
 /* What we say of ourselves to the peer of @connection. */
@@ -56,7 +85,8 @@ static GBytes *
 avi_identify_service_encode (AviConnection *connection)
 {
   AviEngine *engine = connection->engine;
-  g_autoptr(GPtrArray) addresses = avi_identify_service_get_addresses (connection);
+  gboolean local = avi_multiaddr_is_loopback (connection->remote);
+  g_autoptr(GPtrArray) addresses = avi_identify_service_get_addresses (engine, local);
   AviPublicKey *key = avi_key_pair_get_public (engine->settings->identity);
   AviIdentify info = {
     .protocol_version = (char *) AVI_PROTOCOL_VERSION,
@@ -68,7 +98,16 @@ avi_identify_service_encode (AviConnection *connection)
     .has_boot_id = TRUE,
   };
 
+  g_autoptr(GBytes) record = avi_peer_record_seal (engine->settings->identity, avi_identify_service_get_seq (engine),
+                                                   addresses);
+  g_autoptr(GBytes) whole = NULL;
+
   memcpy (info.boot_id, engine->boot_id, sizeof info.boot_id);
+  info.signed_peer_record = record;
+  whole = avi_identify_encode (&info);
+  if (g_bytes_get_size (whole) <= MAX_SAID)
+    return g_steal_pointer (&whole);
+  info.signed_peer_record = NULL;
   return avi_identify_encode (&info);
 }
 

@@ -58,6 +58,9 @@ typedef struct
   guint64        large_end;  /* n_bytes at the end of the last RPC of more than AVI_GOSSIPSUB_MAX_OLD_RPC; 0: none */
 } AviPubsubOutput;
 
+/* The router wants a connection: avi-pubsub-peers.c. */
+void avi_pubsub_dial        (AviPubsub *self, const AviGossipsubEvent *event);
+/* Tells what the router has to tell. */
 /* A publisher that waits until its message is with the sockets of those who are to get it. */
 typedef struct _AviReceipt AviReceipt;
 

@@ -476,6 +476,7 @@ avi_pubsub_open (AviPubsub    *self,
   g_hash_table_insert (self->outputs, &output->peer, output);
   if (!moved || !avi_gossipsub_move_peer (self->router, &entry->id, protocol[0], now))
     avi_gossipsub_add_peer (self->router, &entry->id, protocol[0], avi_pubsub_guess_family (entry), now);
+  avi_pubsub_describe (self, entry);
   if (avi_pubsub_is_old (entry))
     avi_pubsub_limit (self, entry, "it is of the old kind");
   avi_pubsub_release_inputs (entry);

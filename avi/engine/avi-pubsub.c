@@ -76,6 +76,10 @@ avi_pubsub_tell (AviPubsub         *self,
       avi_pubsub_tell_subscribers (self, event->topic, event->n_peers);
       break;
 
+    case AVI_GOSSIPSUB_EVENT_DIAL:
+      avi_pubsub_dial (self, event);
+      break;
+
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
       avi_engine_log (self->engine, NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic,
                       event->near_topic);
@@ -145,6 +149,9 @@ avi_pubsub_count (AviPubsub *self)
   self->n_size_drops = statistics.size_drops;
   avi_core_set_count (core, AVI_COUNT_GOSSIP_LIMITED, statistics.limit_drops);
   avi_core_set_count (core, AVI_COUNT_PROMISES_BROKEN, statistics.broken_promises);
+  avi_core_set_count (core, AVI_COUNT_OFFENCES, statistics.offences);
+  avi_core_set_count (core, AVI_COUNT_RPCS_IGNORED, statistics.graylisted);
+  avi_core_set_count (core, AVI_COUNT_PEERS_EXCHANGED, statistics.px_taken);
 }
 
 void
@@ -287,6 +294,7 @@ avi_pubsub_new (AviEngine *engine)
   AviGossipsubConfig config = {
     .identity = engine->settings->identity,
     .random = engine->random,
+    .params = engine->settings->pubsub,
     .first_seqno = (guint64) g_get_real_time () * 1000,
   };
 

@@ -22,6 +22,10 @@ void       avi_pubsub_free   (AviPubsub *self);
 /* @entry's main connection is new. @moved: the peer is the same running program as before, and what
  * is known of its subscriptions still holds. */
 void       avi_pubsub_attach (AviPubsub *self, AviPeerEntry *entry, gboolean moved);
+/* Of @entry's main connection, and of the record that the peer gave on it, something may be new. */
+void       avi_pubsub_describe (AviPubsub *self, AviPeerEntry *entry);
+/* The peers that there is an agreement with are found. Once, when the swarm is there. */
+void       avi_pubsub_dial_direct (AviPubsub *self);
 gboolean   avi_pubsub_is_attached (AviPubsub *self, AviPeerEntry *entry);
 void       avi_pubsub_detach (AviPubsub *self, AviPeerEntry *entry);
 /* Bytes of RPCs that have begun and are not whole, and of what peers said that are not attached yet. */

@@ -17,6 +17,7 @@
 #include "avi-pubsub.h"
 #include "avi-services.h"
 #include "avi-swarm-private.h"
+#include "protocols/avi-peer-record.h"
 
 #define DRAIN_TIME    (2 * G_USEC_PER_SEC)
 #define PROBE_TIME    (1 * G_USEC_PER_SEC)  /* for the older connection to show that it lives */
@@ -320,16 +321,15 @@ avi_swarm_may_learn (AviSwarm           *self,
     }
 }
 
-/* The addresses that the peer tells of itself. */
-static void
-avi_swarm_learn_addresses (AviSwarm      *self,
-                           AviPeerEntry  *entry,
-                           AviConnection *connection,
-                           GPtrArray     *addresses)
+/* Those that are good to be dialled, as told on @connection: (transfer container) */
+static GPtrArray *
+avi_swarm_select_addresses (AviSwarm      *self,
+                            AviConnection *connection,
+                            GPtrArray     *addresses)
 {
-  g_autoptr(GPtrArray) good = g_ptr_array_new ();
+  GPtrArray *good = g_ptr_array_new ();
 
-  for (guint i = 0; i < addresses->len; i++)
+  for (guint i = 0; addresses != NULL && i < addresses->len; i++)
     {
       AviMultiaddr *address = g_ptr_array_index (addresses, i);
 
@@ -338,7 +338,53 @@ avi_swarm_learn_addresses (AviSwarm      *self,
       else
         avi_core_count (self->engine->core, AVI_COUNT_ADDRESSES_IGNORED, 1);
     }
+  return good;
+}
+
+/* The addresses that the peer tells of itself. */
+static void
+avi_swarm_learn_addresses (AviSwarm      *self,
+                           AviPeerEntry  *entry,
+                           AviConnection *connection,
+                           GPtrArray     *addresses)
+{
+  g_autoptr(GPtrArray) good = avi_swarm_select_addresses (self, connection, addresses);
+
   avi_addresses_replace (entry->addresses, AVI_SOURCE_IDENTIFY, good);
+}
+
+void
+avi_swarm_heard_of (AviSwarm        *self,
+                    const AviPeerId *teller,
+                    const AviPeerId *peer,
+                    GPtrArray       *addresses)
+{
+  AviPeerEntry *from = avi_swarm_lookup (self, teller);
+  AviPeerEntry *entry = avi_swarm_lookup (self, peer);
+  g_autoptr(GPtrArray) good = NULL;
+
+  if (self->engine->stopping || from == NULL || from->main == NULL || (entry != NULL && entry->connections->len > 0))
+    return;
+  good = avi_swarm_select_addresses (self, from->main, addresses);
+  if (entry == NULL && good->len > 0)
+    avi_swarm_found (self, peer, NULL, good, AVI_SOURCE_IDENTIFY);
+  if (entry == NULL)
+    return;
+  for (guint i = 0; i < good->len; i++)
+    avi_addresses_add (entry->addresses, g_ptr_array_index (good, i), AVI_SOURCE_IDENTIFY);
+  avi_swarm_extend_dial (self, entry);
+  avi_swarm_schedule (self, entry);
+}
+
+/* What is passed on is looked at before. */
+static gboolean
+avi_swarm_is_own_record (AviConnection *connection,
+                         GBytes        *envelope)
+{
+  g_auto(AviPeerRecord) record = { 0 };
+
+  return avi_peer_record_open (&record, avi_span_from_bytes (envelope), NULL)
+         && avi_peer_id_equal (&record.peer, &connection->peer);
 }
 
 /* A push says only what has changed. */
@@ -362,6 +408,11 @@ avi_swarm_keep_identify (AviConnection     *connection,
     {
       g_strfreev (kept->protocols);
       kept->protocols = g_strdupv (info->protocols);
+    }
+  if (info->signed_peer_record != NULL && avi_swarm_is_own_record (connection, info->signed_peer_record))
+    {
+      g_clear_pointer (&kept->signed_peer_record, g_bytes_unref);
+      kept->signed_peer_record = g_bytes_ref (info->signed_peer_record);
     }
   kept->observed_by_id |= info->observed_by_id;
   if (info->has_boot_id)
@@ -398,6 +449,7 @@ avi_swarm_take_identify (AviSwarm          *self,
     }
   if (entry->main == connection && !avi_pubsub_is_attached (self->engine->pubsub, entry))
     avi_pubsub_attach (self->engine->pubsub, entry, FALSE);
+  avi_pubsub_describe (self->engine->pubsub, entry);
   avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
 }
 

@@ -33,6 +33,9 @@ void     avi_swarm_tell_own_conflict (AviSwarm *self, const char *where);
 
 /* What discovery says: these are the addresses that @source knows of @peer now. @name may be NULL. */
 void avi_swarm_found (AviSwarm *self, const AviPeerId *peer, const char *name, GPtrArray *addresses, AviSource source);
+/* @teller says that @peer is at @addresses (NULL: none), which it may believe of itself: they are dialled, where
+ * @teller may send us there, unless we are connected with it. */
+void     avi_swarm_heard_of (AviSwarm *self, const AviPeerId *teller, const AviPeerId *peer, GPtrArray *addresses);
 void     avi_swarm_lost    (AviSwarm *self, const AviPeerId *peer, AviSource source);
 /* All back-offs are void. */
 void     avi_swarm_forgive (AviSwarm *self);

@@ -29,6 +29,7 @@ avi_identify_clear (AviIdentify *self)
   g_clear_pointer (&self->listen_addresses, g_ptr_array_unref);
   g_clear_pointer (&self->observed_address, avi_multiaddr_unref);
   g_strfreev (self->protocols);
+  g_clear_pointer (&self->signed_peer_record, g_bytes_unref);
   *self = (AviIdentify) { 0 };
 }
 
@@ -70,6 +71,8 @@ avi_identify_encode (const AviIdentify *self)
     message.public_key = avi_identify_field (avi_public_key_get_protobuf (self->key));
   if ((message.has_observed_addr = self->observed_address != NULL))
     message.observed_addr = avi_identify_field (avi_multiaddr_get_bytes (self->observed_address));
+  if ((message.has_signed_peer_record = self->signed_peer_record != NULL))
+    message.signed_peer_record = avi_identify_field (avi_span_from_bytes (self->signed_peer_record));
   if ((message.has_boot_id = self->has_boot_id))
     message.boot_id = avi_identify_field (AVI_SPAN (self->boot_id, AVI_BOOT_ID_LEN));
   return avi_protobuf_pack_delimited (&message.base);
@@ -275,6 +278,8 @@ avi_identify_reader_finish (AviIdentifyReader *self, const AviPeerId *peer, AviI
   avi_identify_read_observed (out, message);
   avi_identify_read_addresses (out, message, peer);
   avi_identify_read_protocols (out, message);
+  if (message->signed_peer_record.len > 0 && message->signed_peer_record.len <= AVI_PEER_RECORD_MAX)
+    out->signed_peer_record = g_bytes_new (message->signed_peer_record.data, message->signed_peer_record.len);
   out->has_boot_id = message->boot_id.len == AVI_BOOT_ID_LEN;
   if (out->has_boot_id)
     memcpy (out->boot_id, message->boot_id.data, AVI_BOOT_ID_LEN);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "crypto/avi-key.h"
+#include "protocols/avi-peer-record.h"
 #include "wire/avi-multiaddr.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,7 @@ typedef struct
   AviMultiaddr *observed_address; /* NULL: not said, or malformed. Without /p2p/. */
   gboolean      observed_by_id;   /* it ended in /p2p/, as js has it; not encoded */
   char        **protocols;        /* NULL: not said */
+  GBytes       *signed_peer_record; /* as it came, not looked into, at most AVI_PEER_RECORD_MAX bytes; NULL: none */
   gboolean      has_boot_id;
   guint8        boot_id[AVI_BOOT_ID_LEN];
   guint         n_ignored;        /* addresses and protocols that were left out; not encoded */

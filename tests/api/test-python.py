@@ -93,6 +93,27 @@ def _():
     assert checked >= 10, checked
 
 
+@test("pub/sub's numbers are set by name, and refused with their range")
+def _():
+    params = Avi.PubsubParams.new()
+    assert params.get_number("d") == 6
+    assert params.set_number("d", 8)
+    assert params.set_topic_number("alarms", "topic-weight", 2.5)
+    assert "heartbeat-interval" in Avi.PubsubParams.list_numbers()
+    try:
+        params.set_number("d-hi", 1000)
+        raise AssertionError("1000 was taken")
+    except GLib.Error as error:
+        assert error.matches(Avi.error_quark(), Avi.Error.INVALID_ARGUMENT), error
+        assert "“d-hi”" in error.message and "0 to 128" in error.message, error.message
+    device = Avi.Device(node_name="kitchen", pubsub_params=params)
+    kept = device.props.pubsub_params
+    assert kept.get_number("d") == 8 and kept.get_topic_number("alarms", "topic-weight") == 2.5
+    kept.set_direct_peers(["/ip4/10.0.0.7/tcp/4001/p2p/" + Avi.Identity.generate().props.peer_id])
+    device.props.pubsub_params = kept
+    assert len(device.props.pubsub_params.dup_direct_peers()) == 1
+
+
 @test("publish takes str, what is like bytes, and GLib.Bytes")
 def _():
     here, there, subscription = pair("x")

@@ -128,6 +128,19 @@ put_control (Fuzz *f, guint64 tag, GByteArray *content)
   avi_rpc_put_bytes (f->rpc, AVI_RPC_CONTROL, AVI_SPAN (control->data, control->len));
 }
 
+/* Somebody's id, and some bytes as its record. */
+static void
+put_exchanged (Fuzz *f, GByteArray *prune)
+{
+  g_autoptr(GByteArray) info = g_byte_array_new ();
+  gsize wanted = take (f);
+  gsize len = MIN (wanted, f->script.len);
+
+  avi_rpc_put_bytes (info, AVI_PEER_INFO_ID, avi_peer_id_get_bytes (avi_key_pair_get_peer_id (take_author (f))));
+  avi_rpc_put_bytes (info, AVI_PEER_INFO_RECORD, AVI_SPAN (f->script.data, MIN (len, f->script.len)));
+  avi_rpc_put_bytes (prune, AVI_PRUNE_PEER, AVI_SPAN (info->data, info->len));
+}
+
 static void
 put_graft (Fuzz *f)
 {
@@ -137,6 +150,8 @@ put_graft (Fuzz *f)
   put_topic (f, AVI_PRUNE_TOPIC, part);
   if (backoff % 2 == 1)
     avi_rpc_put_varint (part, AVI_PRUNE_BACKOFF, backoff);
+  if (backoff % 8 >= 6)
+    put_exchanged (f, part);
   put_control (f, backoff % 4 < 2 ? AVI_CONTROL_GRAFT : AVI_CONTROL_PRUNE, part);
 }
 
@@ -319,6 +334,10 @@ take_events (Fuzz *f)
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
         g_assert_cmpuint (event.n_peers, ==, avi_gossipsub_count_subscribers (f->router, event.topic));
         break;
+      case AVI_GOSSIPSUB_EVENT_DIAL:
+        g_assert_false (avi_peer_id_equal (event.peer, &f->router->id));
+        g_assert_true (event.record == NULL || g_bytes_get_size (event.record) <= AVI_GOSSIPSUB_MAX_RECORD);
+        break;
       case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
         g_assert_cmpstr (event.topic, !=, event.near_topic);
         break;
@@ -397,10 +416,33 @@ pass_time (Fuzz *f)
   g_assert_cmpint (avi_gossipsub_deadline (f->router), >, f->now);
 }
 
+/* What is known of a peer from outside: its connection, its record, the program's opinion. */
+static void
+describe_peer (Fuzz *f)
+{
+  static guint8 much[3000];
+  const AviPeerId *peer = take_peer (f);
+  guint how = take (f);
+  g_autoptr(GBytes) record = g_bytes_new (much, how * 10);
+
+  switch (how % 3)
+    {
+    case 0:
+      avi_gossipsub_set_link (f->router, peer, how % 2, how % 4);
+      break;
+    case 1:
+      avi_gossipsub_set_record (f->router, peer, how % 2 == 0 ? record : NULL);
+      break;
+    default:
+      avi_gossipsub_set_application_score (f->router, peer, (double) how - 128, f->now);
+      break;
+    }
+}
+
 static void
 step (Fuzz *f)
 {
-  switch (take (f) % 18)
+  switch (take (f) % 19)
     {
     case 0:
       avi_gossipsub_add_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)],
@@ -445,6 +487,9 @@ step (Fuzz *f)
     case 17:
       judge (f);
       break;
+    case 18:
+      describe_peer (f);
+      break;
     default:
       receive (f);
       break;
@@ -462,20 +507,39 @@ make_keys (void)
     }
 }
 
+/* Small bounds, so that a short script meets them. */
+static void
+make_params (AviGossipsubParams *params, Fuzz *f)
+{
+  static const struct
+  {
+    const char *name;
+    double      value;
+  } small[] = { { "d-out", 0 }, { "d-score", 1 }, { "d-lo", 1 }, { "d", 2 }, { "d-hi", 2 }, { "d-lazy", 1 },
+                { "max-message-size", 50000 }, { "max-ihave-length", 8 }, { "mesh-message-deliveries-weight", -1 },
+                { "first-message-deliveries-weight", 20 }, { "ip-colocation-factor-threshold", 1 } };
+  g_autofree char *direct = avi_peer_id_to_string (avi_key_pair_get_peer_id (keys[N_PEERS - 1]));
+  const char *peers[] = { direct, NULL };
+
+  avi_gossipsub_params_init (params);
+  for (guint i = 0; i < G_N_ELEMENTS (small); i++)
+    g_assert_true (avi_gossipsub_params_set (params, NULL, small[i].name, small[i].value, NULL));
+  if (f->script.len % 4 == 0) /* then one peer is direct */
+    g_assert_true (avi_gossipsub_params_set_direct_peers (params, peers, NULL));
+  g_assert_true (avi_gossipsub_params_check (params, NULL));
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   Fuzz f = { .script = AVI_SPAN (data, size), .now = 1 };
-  AviGossipsubConfig config = { .random = &f.random, .max_topics = 4, .max_queue = 20000, .max_message = 50000 };
+  AviGossipsubParams params;
+  AviGossipsubConfig config = { .random = &f.random, .params = &params, .max_topics = 4, .max_queue = 20000 };
 
   make_keys ();
   avi_random_seed (&f.random, 1);
   config.identity = keys[N_PEERS];
-  /* Small bounds, so that a short script meets them. */
-  config.d = 2;
-  config.d_lo = 1;
-  config.d_hi = 2;
-  config.d_lazy = 1;
+  make_params (&params, &f);
   f.router = avi_gossipsub_new (&config, f.now);
   f.delivered = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   f.good = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -494,6 +558,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_queue_clear_full (&f.checks, (GDestroyNotify) check_free);
   g_queue_clear_full (&f.asked, g_free);
   g_hash_table_unref (f.good);
+  avi_gossipsub_params_clear (&params);
   g_hash_table_unref (f.delivered);
   g_byte_array_unref (f.rpc);
   return 0;

@@ -22,6 +22,8 @@ gossipsub_check_member (AviGossipsub *router, AviGossipsubMember *member)
     g_assert_true (topic->subscribed);
   if (member->place == AVI_MEMBER_FANOUT)
     g_assert_true (!topic->subscribed && topic->fanout_until != 0);
+  if (member->peer->direct)
+    g_assert_cmpint (member->place, ==, AVI_MEMBER_OUTSIDE);
   if (!member->subscribed)
     g_assert_cmpint (member->backoff_until, !=, 0);
 }
@@ -77,12 +79,53 @@ gossipsub_check_peer (AviGossipsub *router, AviGossipsubPeer *peer)
   g_assert_cmpuint (g_hash_table_size (peer->members), <=, router->max_topics);
   g_assert_cmpuint (peer->queue.bytes, <=, router->max_queue);
   g_assert_cmpuint (peer->queue.bytes, ==, gossipsub_count_queue (&peer->queue));
-  g_assert_cmpuint (peer->ids_asked_of_it, <=, AVI_GOSSIPSUB_MAX_IDS);
-  g_assert_cmpuint (peer->ids_asked_by_it, <=, AVI_GOSSIPSUB_MAX_IDS);
+  g_assert_cmpuint (peer->queue.exchange_bytes, <=, AVI_RPC_QUEUE_MAX_GOSSIP);
+  g_assert_cmpuint (g_hash_table_size (peer->queue.exchanges), <=, g_hash_table_size (peer->queue.grafts));
+  g_assert_cmpuint (peer->ids_asked_of_it, <=, router->params.max_ihave_length);
+  g_assert_cmpuint (peer->ids_asked_by_it, <=, router->params.max_ihave_length);
+  g_assert_true (avi_gossipsub_find_serial (router, peer->serial) == peer);
+  g_assert_nonnull (peer->score);
+  g_assert_true (peer->direct == g_hash_table_contains (router->direct, &peer->id));
   if (peer->unwanted != NULL)
     g_assert_cmpuint (avi_seen_cache_get_size (peer->unwanted), <=, AVI_GOSSIPSUB_MAX_UNWANTED);
+  if (peer->record != NULL)
+    g_assert_cmpuint (g_bytes_get_size (peer->record), <=, AVI_GOSSIPSUB_MAX_RECORD);
   g_assert_true (peer->is_sending == linked);
   g_assert_true (linked == (peer->ready && !avi_rpc_queue_is_empty (&peer->queue)));
+}
+
+/* Who is scored is there, and who left is remembered within bounds. */
+static inline void
+gossipsub_check_scores (AviGossipsub *router)
+{
+  g_assert_cmpuint (avi_score_get_n_peers (router->score), ==, g_hash_table_size (router->peers));
+  g_assert_cmpuint (g_hash_table_size (router->serials), ==, g_hash_table_size (router->peers));
+  g_assert_cmpuint (avi_score_get_n_retained (router->score), <=, AVI_GOSSIPSUB_MAX_RETAINED);
+  g_assert_cmpuint (router->n_exchanged, <=, AVI_GOSSIPSUB_MAX_EXCHANGED);
+  if (router->deliveries != NULL)
+    g_assert_cmpuint (avi_deliveries_get_size (router->deliveries), <=, AVI_GOSSIPSUB_MAX_DELIVERIES);
+}
+
+/* Just after a heartbeat: no mesh is too large, and nobody in one has a bad score. */
+static inline void
+gossipsub_check_meshes (AviGossipsub *router, gint64 now)
+{
+  GHashTableIter iter;
+  AviGossipsubTopic *topic;
+
+  g_hash_table_iter_init (&iter, router->topics);
+  while (g_hash_table_iter_next (&iter, (gpointer *) &topic, NULL))
+    {
+      g_assert_cmpuint (topic->n_placed[AVI_MEMBER_MESH], <=,
+                        router->params.d_hi + router->params.opportunistic_graft_peers + router->params.d_out);
+      for (guint i = 0; i < topic->members->len; i++)
+        {
+          AviGossipsubMember *member = topic->members->pdata[i];
+
+          if (member->place == AVI_MEMBER_MESH)
+            g_assert_cmpfloat (avi_gossipsub_peer_get_score (member->peer, now), >=, 0);
+        }
+    }
 }
 
 static inline void
@@ -119,10 +162,12 @@ gossipsub_check (AviGossipsub *router)
   g_assert_cmpuint (router->dropped.messages->len + router->dropped.n_gossip, ==, 0);
   g_assert_cmpuint (router->sending.length, <=, g_hash_table_size (router->peers));
 
+  gossipsub_check_scores (router);
   g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);
   g_assert_cmpuint (avi_message_cache_get_bytes (router->cache), <=, AVI_GOSSIPSUB_CACHE_BYTES);
   g_assert_cmpuint (avi_verifications_get_size (router->verifications), <=, AVI_GOSSIPSUB_MAX_CHECKS);
   g_assert_cmpuint (avi_validations_get_size (router->validations), <=, AVI_GOSSIPSUB_MAX_VALIDATIONS);
   g_assert_cmpuint (avi_validations_get_bytes (router->validations), <=, AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES);
   g_assert_cmpuint (avi_promises_get_size (router->promises), <=, AVI_GOSSIPSUB_MAX_PROMISES);
+  g_assert_cmpuint (avi_promises_get_n_overdue (router->promises), <=, AVI_GOSSIPSUB_MAX_OVERDUE);
 }

@@ -198,6 +198,15 @@ sim_director_attack (SimDirector *self)
       sim_at (self->sim, self->sim->start + attack->start, sim_director_turn, self, order[i]);
 }
 
+/* --- scores --- */
+
+static void
+sim_director_look_at_scores (Sim *sim, gpointer data, guint64 number)
+{
+  sim_note_scores (sim);
+  sim_at (sim, sim->now + SECOND, sim_director_look_at_scores, data, 0);
+}
+
 /* --- the whole --- */
 
 static void
@@ -235,6 +244,7 @@ sim_director_new (SimScenario *scenario, FILE *log)
   if (scenario->attack.kind != NULL)
     sim_director_attack (self);
   sim_at (self->sim, self->sim->start + start, sim_director_publish, self, 0);
+  sim_director_look_at_scores (self->sim, self, 0);
   if (scenario->churn.rate > 0 && scenario->churn.departures != 0)
     sim_at (self->sim, self->sim->start + start + sim_director_draw_pause (self), sim_director_churn, self, 0);
   for (guint i = 0; i < scenario->steps->len; i++)

@@ -86,7 +86,7 @@ sim_link_announce (Sim *sim, SimLink *self)
 {
   SimPeer peer = {
     .id = sim_node_get_id (self->to),
-    .identity = self->to->identity,
+    .record = self->to->record,
     .outbound = self == self->edge->links[0],
     .address = self->to->address,
   };

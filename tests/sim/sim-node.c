@@ -16,6 +16,7 @@ sim_node_new (Sim *sim, guint number)
   self->number = number;
   self->address = number + 1;
   self->identity = avi_key_pair_from_seed (seed);
+  self->record = sim_router_make_record (self->identity);
   self->topics = g_ptr_array_new ();
   self->edges = g_ptr_array_new ();
   self->links = g_hash_table_new (avi_peer_id_hash, avi_peer_id_equal);
@@ -30,6 +31,7 @@ sim_node_free (SimNode *self)
   g_clear_pointer (&self->router, sim_router_free);
   g_clear_pointer (&self->hostile, sim_hostile_free);
   avi_key_pair_unref (self->identity);
+  g_bytes_unref (self->record);
   g_ptr_array_unref (self->topics);
   g_ptr_array_unref (self->edges);
   g_hash_table_unref (self->links);

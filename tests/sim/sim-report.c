@@ -37,6 +37,13 @@ static const SimMetric metrics[] = {
   { METRIC ("queue-drops", queue_drops, FALSE) },
   { METRIC ("limit-drops", limit_drops, FALSE) },
   { METRIC ("foreign", foreign, FALSE) },
+  { METRIC ("graylisted", graylisted, FALSE) },
+  { METRIC ("offences", offences, FALSE) },
+  { METRIC ("grafts-refused", grafts_refused, FALSE) },
+  { METRIC ("px-taken", px_taken, FALSE) },
+  { METRIC ("score-least", score_least, FALSE) },
+  { METRIC ("hostile-negative", hostile_negative, FALSE) },
+  { METRIC ("hostile-graylisted", hostile_graylisted, FALSE) },
 };
 
 /* --- adding up --- */
@@ -165,6 +172,29 @@ sim_report_add_nodes (SimReport *self, Sim *sim)
   self->mesh_onesided = sim_report_count_onesided (sim);
 }
 
+static void
+sim_report_add_hostile (SimReport *self, Sim *sim)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < sim->edges->len; i++)
+    {
+      SimEdge *edge = sim->edges->pdata[i];
+      SimNode *judge = edge->ends[edge->ends[0]->hostile != NULL];
+      SimNode *judged = edge->ends[edge->ends[0]->hostile == NULL];
+      double score;
+
+      if (judged->hostile == NULL || !sim_node_counts (judge) || sim_edge_get_link (edge, judge) == NULL)
+        continue;
+      score = sim_router_get_score (judge->router, sim_node_get_id (judged), sim->now);
+      n++;
+      self->hostile_negative += score < 0;
+      self->hostile_graylisted += sim_router_graylists (judge->router, score);
+    }
+  self->hostile_negative /= MAX (n, 1);
+  self->hostile_graylisted /= MAX (n, 1);
+}
+
 void
 sim_report_make (SimReport *self, Sim *sim, guint victim, gint64 from, gint64 to)
 {
@@ -178,9 +208,15 @@ sim_report_make (SimReport *self, Sim *sim, guint victim, gint64 from, gint64 to
     .queue_drops = sum.queue_drops,
     .limit_drops = sum.limit_drops,
     .foreign = sim->record.n_foreign,
+    .graylisted = sum.graylisted,
+    .offences = sum.offences,
+    .grafts_refused = sum.grafts_refused,
+    .px_taken = sum.px_taken,
+    .score_least = sim->least_score,
   };
   sim_report_add_messages (self, sim, victim, from, to);
   sim_report_add_nodes (self, sim);
+  sim_report_add_hostile (self, sim);
 }
 
 /* --- telling --- */
@@ -217,6 +253,12 @@ sim_report_to_text (const SimReport *self, const SimScenario *scenario, Sim *sim
                           self->broken_promises);
   g_string_append_printf (out, "dropped   %.0f invalid, %.0f by full queues, %.0f beyond limits\n", self->invalid,
                           self->queue_drops, self->limit_drops);
+  g_string_append_printf (out, "scores    at least %.2f among the honest; %.0f offences, %.0f RPCs not listened to, "
+                               "%.0f grafts refused, %.0f peers taken from PRUNEs\n", self->score_least, self->offences,
+                          self->graylisted, self->grafts_refused, self->px_taken);
+  if (self->n_hostile > 0)
+    g_string_append_printf (out, "hostile   %.1f %% have a bad score, %.1f %% are not listened to\n",
+                            100 * self->hostile_negative, 100 * self->hostile_graylisted);
   if (self->foreign > 0)
     g_string_append_printf (out, "spam      %.0f deliveries\n", self->foreign);
   g_string_append_printf (out, "run       %" G_GUINT64_FORMAT " events, %.1f s of CPU, digest %016" G_GINT64_MODIFIER

@@ -28,6 +28,12 @@ typedef struct
   double   mesh_onesided;       /* of connections between honest nodes: in the mesh of one end only */
   /* Of all honest nodes together: */
   double   recovered, broken_promises, invalid, queue_drops, limit_drops;
+  double   graylisted;          /* RPCs not listened to */
+  double   offences, grafts_refused, px_taken;
+  double   score_least;         /* that one of them ever had in another's eyes, as looked at each second */
+  /* The share of hostile nodes, as each that they are connected with sees them: */
+  double   hostile_negative;    /* with a bad score */
+  double   hostile_graylisted;  /* with one so bad that they are not listened to */
   double   foreign;             /* deliveries of what hostile nodes published */
 } SimReport;
 

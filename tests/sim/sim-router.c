@@ -4,6 +4,7 @@
 #include "sim-router.h"
 
 #include "gossipsub-invariants.h"
+#include "protocols/avi-peer-record.h"
 #include "sim-units.h"
 
 struct _SimRouter
@@ -14,58 +15,111 @@ struct _SimRouter
   gint64        now; /* as the machine was told last */
 };
 
+GBytes *
+sim_router_make_record (AviKeyPair *identity)
+{
+  g_autoptr(GPtrArray) addresses = g_ptr_array_new ();
+
+  return avi_peer_record_seal (identity, 1, addresses);
+}
+
 gboolean
 sim_router_has (const char *feature)
 {
   /* Names of what the router can do, as it comes to: "score", "idontwant", "px", "validators". */
-  static const char *const features[] = { "idontwant", "validators", NULL };
+  static const char *const features[] = { "idontwant", "px", "score", "validators", NULL };
 
   return g_strv_contains (features, feature);
+}
+
+/* NULL: there is none of this name. */
+static const char *
+sim_router_find_param (const char *name, gboolean *is_time)
+{
+  const char *found;
+  gboolean of_topic;
+
+  for (guint i = 0; (found = avi_gossipsub_params_get_name (i, is_time, &of_topic)) != NULL; i++)
+    if (strcmp (found, name) == 0)
+      return found;
+  return NULL;
+}
+
+static gboolean
+sim_router_read (const char *value, gboolean is_time, double *number, GError **error)
+{
+  gint64 us;
+
+  if (!is_time && value[0] == '-') /* a weight */
+    {
+      if (!sim_parse_number (value + 1, number, error))
+        return FALSE;
+      *number = -*number;
+      return TRUE;
+    }
+  if (!is_time)
+    return sim_parse_number (value, number, error);
+  if (!sim_parse_time (value, &us, error))
+    return FALSE;
+  *number = (double) us / G_TIME_SPAN_MILLISECOND;
+  return TRUE;
 }
 
 gboolean
 sim_router_configure (SimRouterConfig *config, const char *name, const char *value, GError **error)
 {
-  guint *place = NULL;
+  AviGossipsubParams params;
+  gboolean is_time;
+  const char *found = sim_router_find_param (name, &is_time);
   double number;
 
-  if (strcmp (name, "heartbeat") == 0)
-    return sim_parse_time (value, &config->heartbeat, error);
-  if (strcmp (name, "d") == 0)
-    place = &config->d;
-  else if (strcmp (name, "d-lo") == 0)
-    place = &config->d_lo;
-  else if (strcmp (name, "d-hi") == 0)
-    place = &config->d_hi;
-  else if (strcmp (name, "d-lazy") == 0)
-    place = &config->d_lazy;
-  if (place == NULL)
+  if (found == NULL)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "The router has no parameter “%s”", name);
       return FALSE;
     }
-  if (!sim_parse_number (value, &number, error))
+  avi_gossipsub_params_init (&params);
+  if (!sim_router_read (value, is_time, &number, error)
+      || !avi_gossipsub_params_set (&params, NULL, found, number, error))
     return FALSE;
-  *place = (guint) number;
+  if (config->n_numbers == SIM_ROUTER_MAX_NUMBERS)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "[router] has more than %d keys",
+                   SIM_ROUTER_MAX_NUMBERS);
+      return FALSE;
+    }
+  config->numbers[config->n_numbers].name = found;
+  config->numbers[config->n_numbers++].value = number;
   return TRUE;
+}
+
+/* Numbers are at one node what they are at all. */
+static void
+sim_router_make_params (AviGossipsubParams *params, const SimRouterConfig *config)
+{
+  g_autoptr(GError) error = NULL;
+
+  avi_gossipsub_params_init (params);
+  for (guint i = 0; i < config->n_numbers; i++)
+    avi_gossipsub_params_set (params, NULL, config->numbers[i].name, config->numbers[i].value, NULL);
+  if (!avi_gossipsub_params_check (params, &error))
+    g_error ("[router]: %s", error->message);
 }
 
 SimRouter *
 sim_router_new (const SimRouterConfig *config, gint64 now)
 {
   SimRouter *self = g_new0 (SimRouter, 1);
+  AviGossipsubParams params;
   AviGossipsubConfig machine = {
     .identity = config->identity,
     .random = config->random,
     .first_seqno = config->first_seqno,
-    .d = config->d,
-    .d_lo = config->d_lo,
-    .d_hi = config->d_hi,
-    .d_lazy = config->d_lazy,
-    .heartbeat = config->heartbeat,
+    .params = &params,
     .unix_offset = 1, /* virtual time is good enough */
   };
 
+  sim_router_make_params (&params, config);
   self->machine = avi_gossipsub_new (&machine, now);
   self->accepts = config->accepts;
   self->accepts_data = config->accepts_data;
@@ -91,8 +145,9 @@ sim_router_subscribe (SimRouter *self, const char *topic, gint64 now)
 void
 sim_router_add_peer (SimRouter *self, const SimPeer *peer, gint64 now)
 {
-  /* peer->outbound and peer->address go along as soon as the router takes them. */
   avi_gossipsub_add_peer (self->machine, peer->id, AVI_GOSSIPSUB_PROTOCOL_1_3, "avi", now);
+  avi_gossipsub_set_link (self->machine, peer->id, peer->outbound, peer->address);
+  avi_gossipsub_set_record (self->machine, peer->id, peer->record);
 }
 
 void
@@ -142,6 +197,16 @@ sim_router_validate (SimRouter *self, AviMessage *message, guint64 ticket)
   avi_message_unref (message);
 }
 
+/* The record is the peer's own: as the engine checks it. */
+static gboolean
+sim_router_believes (const AviGossipsubEvent *event)
+{
+  g_auto(AviPeerRecord) record = { 0 };
+
+  return event->record != NULL && avi_peer_record_open (&record, avi_span_from_bytes (event->record), NULL)
+         && avi_peer_id_equal (&record.peer, event->peer);
+}
+
 gboolean
 sim_router_next (SimRouter *self, SimRouterEvent *out)
 {
@@ -168,6 +233,13 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
       case AVI_GOSSIPSUB_EVENT_VALIDATE:
         sim_router_validate (self, event.message, event.ticket);
         break;
+
+      case AVI_GOSSIPSUB_EVENT_DIAL:
+        if (!sim_router_believes (&event))
+          break;
+        out->type = SIM_ROUTER_DIAL;
+        out->peer = *event.peer;
+        return TRUE;
 
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
       case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
@@ -212,7 +284,24 @@ sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
     .limit_drops = theirs.limit_drops,
     .iwant_recovered = theirs.iwant_recovered,
     .broken_promises = theirs.broken_promises,
+    .graylisted = theirs.graylisted,
+    .offences = theirs.offences,
+    .grafts_refused = theirs.grafts_refused,
+    .px_told = theirs.px_told,
+    .px_taken = theirs.px_taken,
   };
+}
+
+double
+sim_router_get_score (SimRouter *self, const AviPeerId *peer, gint64 now)
+{
+  return avi_gossipsub_get_score (self->machine, peer, now);
+}
+
+gboolean
+sim_router_graylists (SimRouter *self, double score)
+{
+  return score < self->machine->params.graylist_threshold;
 }
 
 GArray *

@@ -14,6 +14,8 @@
 
 G_BEGIN_DECLS
 
+#define SIM_ROUTER_MAX_NUMBERS 32
+
 typedef struct _SimRouter SimRouter;
 
 /* What the program's validator would say of a message. */
@@ -24,8 +26,13 @@ typedef struct
   AviKeyPair *identity;    /* a reference is taken */
   AviRandom  *random;
   guint64     first_seqno;
-  guint       d, d_lo, d_hi, d_lazy; /* 0: as the router has it */
-  gint64      heartbeat;             /* µs; 0: likewise */
+  /* Parameters of the router's, by their names in AviGossipsubParams; times in ms. */
+  struct
+  {
+    const char *name; /* static */
+    double      value;
+  } numbers[SIM_ROUTER_MAX_NUMBERS];
+  guint       n_numbers;
   SimAccepts  accepts;               /* the validator of every topic; NULL: there is none */
   gpointer    accepts_data;
 } SimRouterConfig;
@@ -34,7 +41,7 @@ typedef struct
 typedef struct
 {
   const AviPeerId  *id;
-  const AviKeyPair *identity; /* whose signature its peer record has; for that alone */
+  GBytes           *record;   /* its signed peer record; NULL: it has not said it */
   gboolean          outbound; /* we dialled it */
   guint32           address;  /* where it is; several may be at one */
 } SimPeer;
@@ -61,8 +68,11 @@ typedef struct
 {
   guint64 received, delivered, duplicates, forwarded, invalid, queue_drops, limit_drops;
   guint64 iwant_recovered, broken_promises;
+  guint64 graylisted, offences, grafts_refused, px_told, px_taken;
 } SimRouterStatistics;
 
+/* What a node says of itself, signed: (transfer full) */
+GBytes    *sim_router_make_record  (AviKeyPair *identity);
 /* @feature: "score", "idontwant", "px", "validators" */
 gboolean   sim_router_has          (const char *feature);
 /* A parameter by name, as in a scenario's group [router]. FALSE: there is none of this name. */
@@ -84,6 +94,10 @@ gint64     sim_router_deadline     (SimRouter *self);
 void       sim_router_tick         (SimRouter *self, gint64 now);
 
 void       sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out);
+/* What it thinks of a peer; 0 where it does not know it. */
+double     sim_router_get_score    (SimRouter *self, const AviPeerId *peer, gint64 now);
+/* It would not listen to a peer of this score. */
+gboolean   sim_router_graylists    (SimRouter *self, double score);
 /* The ids (AviPeerId, by value) of its mesh for @topic, in a fixed order: (transfer full) */
 GArray    *sim_router_list_mesh    (SimRouter *self, const char *topic);
 /* Its tables agree with each other, or the program ends. */

@@ -14,7 +14,7 @@ typedef struct
 gboolean
 sim_topology_parse (const char *name, SimTopology *topology)
 {
-  static const char *const names[] = { "regular", "full", "line" };
+  static const char *const names[] = { "regular", "full", "line", "star" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (strcmp (names[i], name) == 0)
@@ -107,6 +107,9 @@ sim_topology_make (SimTopology topology, guint n_nodes, guint degree, AviRandom 
   else if (topology == SIM_TOPOLOGY_LINE)
     for (guint32 i = 1; i < n_nodes; i++)
       sim_graph_add (&graph, i - 1, i);
+  else if (topology == SIM_TOPOLOGY_STAR)
+    for (guint32 i = 1; i < n_nodes; i++)
+      sim_graph_add (&graph, i, 0);
   else
     {
       for (guint i = 0; i < degree / 2; i++)

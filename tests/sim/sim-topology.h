@@ -12,7 +12,8 @@ typedef enum
 {
   SIM_TOPOLOGY_REGULAR, /* at random, each node with `degree` others; a few may have one or two fewer */
   SIM_TOPOLOGY_FULL,
-  SIM_TOPOLOGY_LINE
+  SIM_TOPOLOGY_LINE,
+  SIM_TOPOLOGY_STAR /* all know the first node, and nobody else */
 } SimTopology;
 
 gboolean sim_topology_parse (const char *name, SimTopology *topology);

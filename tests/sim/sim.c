@@ -358,7 +358,27 @@ sim_sum_statistics (Sim *self)
       sum.queue_drops += one.queue_drops;
       sum.limit_drops += one.limit_drops;
       sum.iwant_recovered += one.iwant_recovered;
+      sum.graylisted += one.graylisted;
+      sum.offences += one.offences;
+      sum.grafts_refused += one.grafts_refused;
+      sum.px_told += one.px_told;
+      sum.px_taken += one.px_taken;
       sum.broken_promises += one.broken_promises;
     }
   return sum;
+}
+
+void
+sim_note_scores (Sim *self)
+{
+  for (guint i = 0; i < self->edges->len; i++)
+    {
+      SimEdge *edge = self->edges->pdata[i];
+
+      for (guint j = 0; j < 2; j++)
+        if (sim_node_counts (edge->ends[j]) && edge->ends[!j]->hostile == NULL)
+          self->least_score = MIN (self->least_score,
+                                   sim_router_get_score (edge->ends[j]->router, sim_node_get_id (edge->ends[!j]),
+                                                         self->now));
+    }
 }

@@ -64,6 +64,7 @@ struct _SimNode
   guint        group;   /* while the network is cut it reaches only the others of it */
   guint32      address;
   AviKeyPair  *identity;
+  GBytes      *record;  /* where it is, signed by it */
   AviRandom    random;
   GPtrArray   *topics;  /* of interned strings: what it subscribes to whenever it comes up */
 
@@ -127,6 +128,7 @@ struct _Sim
   SimRouterConfig router;
 
   guint64         partition; /* counts cuts and heals */
+  double          least_score; /* that an honest node ever had in the eyes of another, of those looked at */
   gboolean        checked;   /* each router is checked after each heartbeat */
   SimDrop         drop;
   gpointer        drop_data;
@@ -213,6 +215,8 @@ guint     sim_count_heard    (Sim *self, const char *text);
 gboolean  sim_has_heard      (Sim *self, guint node, const char *text);
 /* Of the honest. */
 SimRouterStatistics sim_sum_statistics (Sim *self);
+/* Looks at what the honest think of each other, now: see least_score. */
+void      sim_note_scores    (Sim *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Sim, sim_free)
 

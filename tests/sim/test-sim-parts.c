@@ -357,13 +357,21 @@ test_scenario_keys (void)
   g_assert_cmpint (scenario->network.latency[1], ==, 80 * MILLISECOND);
   g_assert_true (scenario->attack.kind == sim_hostile_find ("spam") && scenario->attack.share == 0.3);
   g_assert_cmphex (scenario->churn.departures, ==, 1 << SIM_CRASH | 1 << SIM_SLEEP);
-  g_assert_cmpuint (scenario->router.d_hi, ==, 9);
+  g_assert_true (sim_scenario_set (scenario, "router", "heartbeat-interval", "1.5s", &error));
+  g_assert_true (sim_scenario_set (scenario, "router", "mesh-failure-penalty-weight", "-2", &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (scenario->router.n_numbers, ==, 3);
+  g_assert_cmpfloat (scenario->router.numbers[0].value, ==, 9);
+  g_assert_cmpfloat (scenario->router.numbers[1].value, ==, 1500);
+  g_assert_cmpfloat (scenario->router.numbers[2].value, ==, -2);
 
   assert_refused ("network", "hodes", "3");
   assert_refused ("network", "topology", "ring");
   assert_refused ("attack", "kind", "kindness");
   assert_refused ("churn", "kinds", "crash;snore");
   assert_refused ("router", "d-sideways", "3");
+  assert_refused ("router", "d", "500");
+  assert_refused ("router", "d", "-x");
   assert_refused ("scenario", "seed", "x");
 }
 

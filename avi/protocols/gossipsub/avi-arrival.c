@@ -8,6 +8,7 @@ avi_arrival_init (AviArrival *self, AviGossipMessage *message, guint64 peer)
 {
   self->message = avi_gossip_message_ref (message);
   self->stage = AVI_ARRIVAL_NEW;
+  self->praised = FALSE;
   self->n_holders = 1;
   self->holders[0] = peer;
 }

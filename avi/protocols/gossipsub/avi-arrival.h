@@ -22,6 +22,7 @@ typedef struct
 {
   AviGossipMessage *message;
   AviArrivalStage stage;
+  gboolean praised; /* whoever sent it first has been given the merit */
   guint n_holders;
   guint64 holders[AVI_ARRIVAL_MAX_HOLDERS]; /* serials of peers that sent it, the first one first */
 } AviArrival;

@@ -10,8 +10,7 @@
 /* py counts back-offs in whole seconds, from the beginning of one. */
 #define GRAFT_EARLY G_USEC_PER_SEC
 
-/* GRAFT and PRUNE name a topic and little else. PX, the peers that a PRUNE may name, is passed over:
- * who is on the network is discovery's to say. */
+/* GRAFT and PRUNE name a topic and little else; for the peers that a PRUNE may name: -px.c. */
 static gboolean
 avi_gossipsub_read_graft (AviSpan bytes, AviSpan *topic, guint64 *backoff, GError **error)
 {
@@ -42,11 +41,28 @@ avi_gossipsub_find_grafting (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
 }
 
 static gboolean
+avi_gossipsub_member_is_early (const AviGossipsubMember *member, gint64 now)
+{
+  return member->backoff_until > now + GRAFT_EARLY;
+}
+
+/* While the mesh is full only who we dialled: those who dial us may be many, and of one mind. */
+static gboolean
+avi_gossipsub_takes_graft (AviGossipsub *self, const AviGossipsubMember *member, gint64 now)
+{
+  const AviGossipsubPeer *peer = member->peer;
+
+  return !peer->direct && !avi_gossipsub_member_is_early (member, now) && avi_gossipsub_peer_get_score (peer, now) >= 0
+         && (member->topic->n_placed[AVI_MEMBER_MESH] < self->params.d_hi || peer->outbound);
+}
+
+static gboolean
 avi_gossipsub_receive_graft (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
 {
   AviGossipsubMember *member;
   AviSpan topic;
   guint64 unused;
+  gboolean early;
 
   if (!avi_gossipsub_read_graft (bytes, &topic, &unused, error))
     return FALSE;
@@ -56,10 +72,25 @@ avi_gossipsub_receive_graft (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
 
   /* Who grafts subscribes, even where that was not said. */
   avi_gossipsub_set_subscribed (self, member, TRUE, now);
-  if (member->backoff_until > now + GRAFT_EARLY)
-    avi_gossipsub_prune (self, member, AVI_GOSSIPSUB_PRUNE_BACKOFF, now);
-  else
-    avi_gossipsub_member_set_place (member, AVI_MEMBER_MESH); /* the heartbeat sees to it that they are not too many */
+  if (member->place == AVI_MEMBER_MESH)
+    {
+      /* After a change of connections each of its topics comes again; in a flood they do without end. */
+      if (++peer->grafts_again > AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN)
+        avi_gossipsub_offend (self, peer, AVI_OFFENCE_GRAFT, now);
+      return TRUE;
+    }
+  if (avi_gossipsub_takes_graft (self, member, now))
+    {
+      avi_gossipsub_place (self, member, AVI_MEMBER_MESH, now);
+      return TRUE;
+    }
+  self->statistics.grafts_refused++;
+  early = avi_gossipsub_member_is_early (member, now);
+  if (early)
+    avi_gossipsub_offend (self, peer, AVI_OFFENCE_GRAFT, now);
+  avi_gossipsub_prune (self, member, self->params.prune_backoff, now);
+  if (!early && !peer->direct)
+    avi_gossipsub_exchange (self, member, now);
   return TRUE;
 }
 
@@ -77,11 +108,11 @@ avi_gossipsub_receive_prune (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
     return TRUE;
 
   if (backoff == 0)
-    backoff = AVI_GOSSIPSUB_PRUNE_BACKOFF;
+    backoff = self->params.prune_backoff / G_USEC_PER_SEC;
   backoff = MIN (backoff, AVI_GOSSIPSUB_MAX_BACKOFF);
-  avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
+  avi_gossipsub_place (self, member, AVI_MEMBER_OUTSIDE, now);
   member->backoff_until = MAX (member->backoff_until, now + (gint64) backoff * G_USEC_PER_SEC);
-  return TRUE;
+  return avi_gossipsub_receive_exchange (self, peer, bytes, now, error);
 }
 
 static void
@@ -117,8 +148,9 @@ avi_gossipsub_receive_ihave_id (AviGossipsub *self, AviGossipsubPeer *peer, AviS
 {
   gsize len = avi_rpc_get_field_len (id.len);
 
-  if (peer->ids_asked_of_it >= AVI_GOSSIPSUB_MAX_IDS)
+  if (peer->ids_asked_of_it >= self->params.max_ihave_length)
     {
+      avi_gossipsub_offend (self, peer, AVI_OFFENCE_IHAVE, now);
       self->statistics.limit_drops++;
       return;
     }
@@ -141,7 +173,7 @@ avi_gossipsub_receive_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
   guint n = 0;
 
   /* The topic comes first from everybody; ids before it are of no topic of ours. */
-  while (n < AVI_GOSSIPSUB_MAX_IDS && avi_rpc_reader_next (&reader, &field))
+  while (n < self->params.max_ihave_length && avi_rpc_reader_next (&reader, &field))
     if (field.tag == AVI_IHAVE_TOPIC)
       topic = avi_gossipsub_find_topic (self, field.bytes);
     else if (field.tag == AVI_IHAVE_ID)
@@ -162,13 +194,14 @@ avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes)
 
   if (avi_message_id_read (&self->secret, bytes, &id, &from) == AVI_MESSAGE_ID_UNKNOWN)
     return;
-  message = avi_message_cache_get_for (self->cache, &id, peer->serial, AVI_GOSSIPSUB_MAX_ANSWERS);
+  message = avi_message_cache_get_for (self->cache, &id, peer->serial, self->params.gossip_retransmission,
+                                       &peer->answers_refused);
   if (message != NULL)
     avi_gossipsub_send_message (self, peer, message);
 }
 
 static gboolean
-avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, GError **error)
+avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now, GError **error)
 {
   AviRpcReader reader = avi_rpc_reader_init (bytes);
   AviRpcField field;
@@ -177,14 +210,17 @@ avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
     {
       if (field.tag != AVI_IWANT_ID)
         continue;
-      if (peer->ids_asked_by_it >= AVI_GOSSIPSUB_MAX_IDS)
+      if (peer->ids_asked_by_it >= self->params.max_ihave_length)
         {
+          avi_gossipsub_offend (self, peer, AVI_OFFENCE_IWANT, now);
           self->statistics.limit_drops++;
           continue;
         }
       peer->ids_asked_by_it++;
       avi_gossipsub_answer (self, peer, field.bytes);
     }
+  if (peer->answers_refused > AVI_GOSSIPSUB_MAX_REFUSED)
+    avi_gossipsub_offend (self, peer, AVI_OFFENCE_IWANT, now);
   return avi_rpc_reader_finish (&reader, "An IWANT", error);
 }
 
@@ -216,19 +252,25 @@ avi_gossipsub_receive_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, Avi
   AviRpcField field;
 
   while (avi_rpc_reader_next (&reader, &field))
-    if (field.tag == AVI_IDONTWANT_ID && peer->ids_unwanted_by_it++ < AVI_GOSSIPSUB_MAX_UNWANTED)
+    if (field.tag != AVI_IDONTWANT_ID)
+      continue;
+    else if (peer->ids_unwanted_by_it++ < AVI_GOSSIPSUB_MAX_UNWANTED)
       avi_gossipsub_receive_unwanted (self, peer, field.bytes, now);
     else
-      self->statistics.limit_drops += field.tag == AVI_IDONTWANT_ID;
+      {
+        avi_gossipsub_offend (self, peer, AVI_OFFENCE_IDONTWANT, now);
+        self->statistics.limit_drops++;
+      }
   return avi_rpc_reader_finish (&reader, "An IDONTWANT", error);
 }
 
 /* TRUE: this RPC's IHAVEs are within the limit. */
 static gboolean
-avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer)
+avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
-  if (peer->ihave_rpcs++ < AVI_GOSSIPSUB_MAX_IHAVES)
+  if (peer->ihave_rpcs++ < self->params.max_ihave_messages)
     return TRUE;
+  avi_gossipsub_offend (self, peer, AVI_OFFENCE_IHAVE, now);
   self->statistics.limit_drops++;
   return FALSE;
 }
@@ -238,6 +280,7 @@ avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
 {
   AviRpcReader reader = avi_rpc_reader_init (control);
   g_autoptr(GByteArray) iwant = NULL;
+  gboolean gossips = avi_gossipsub_gossips_with (self, peer, now);
   gboolean allowed = FALSE;
   gboolean good = TRUE;
   AviRpcField field;
@@ -250,14 +293,15 @@ avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
         if (iwant == NULL)
           {
             iwant = g_byte_array_new ();
-            allowed = avi_gossipsub_allow_ihaves (self, peer);
+            allowed = avi_gossipsub_allow_ihaves (self, peer, now) && gossips;
           }
         if (allowed)
           good = avi_gossipsub_receive_ihave (self, peer, field.bytes, iwant, now, error);
         break;
 
       case AVI_CONTROL_IWANT:
-        good = avi_gossipsub_receive_iwant (self, peer, field.bytes, error);
+        if (gossips)
+          good = avi_gossipsub_receive_iwant (self, peer, field.bytes, now, error);
         break;
 
       case AVI_CONTROL_IDONTWANT:

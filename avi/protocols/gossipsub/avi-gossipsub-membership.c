@@ -10,7 +10,7 @@
 /* --- peers --- */
 
 AviGossipsubPeer *
-avi_gossipsub_ensure_peer (AviGossipsub *self, const AviPeerId *id)
+avi_gossipsub_ensure_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
 {
   AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);
   GHashTableIter iter;
@@ -21,6 +21,7 @@ avi_gossipsub_ensure_peer (AviGossipsub *self, const AviPeerId *id)
 
   peer = avi_gossipsub_peer_new (id, ++self->last_serial, self->max_queue);
   g_hash_table_insert (self->peers, &peer->id, peer);
+  avi_gossipsub_begin_account (self, peer, now);
   g_hash_table_iter_init (&iter, self->topics);
   while (g_hash_table_iter_next (&iter, (gpointer *) &topic, NULL))
     if (topic->subscribed)
@@ -34,9 +35,9 @@ avi_gossipsub_graft_at_once (AviGossipsub *self, AviGossipsubMember *member, gin
 {
   AviGossipsubTopic *topic = member->topic;
 
-  if (topic->subscribed && topic->n_placed[AVI_MEMBER_MESH] < self->d_lo
+  if (topic->subscribed && topic->n_placed[AVI_MEMBER_MESH] < self->params.d_lo
       && avi_gossipsub_member_is_graftable (member, now))
-    avi_gossipsub_graft (self, member);
+    avi_gossipsub_graft (self, member, now);
 }
 
 static void
@@ -51,7 +52,7 @@ avi_gossipsub_open_peer (AviGossipsub *self, AviGossipsubPeer *peer, const char 
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &member))
     {
       if (!avi_gossipsub_peer_has_mesh (peer))
-        avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
+        avi_gossipsub_place (self, member, AVI_MEMBER_OUTSIDE, now);
       avi_gossipsub_graft_at_once (self, member, now);
     }
   avi_gossipsub_send (self, peer);
@@ -68,7 +69,7 @@ avi_gossipsub_add_peer (AviGossipsub *self, const AviPeerId *id, const char *pro
 
   if (peer != NULL && peer->kind != AVI_GOSSIPSUB_PEER_HEARD)
     avi_gossipsub_remove_peer (self, id, now);
-  peer = avi_gossipsub_ensure_peer (self, id);
+  peer = avi_gossipsub_ensure_peer (self, id, now);
   avi_gossipsub_peer_set_agent (peer, agent);
   avi_gossipsub_open_peer (self, peer, protocol, now);
 }
@@ -138,6 +139,7 @@ avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
     }
   peer->ready = FALSE;
   avi_gossipsub_send (self, peer);
+  avi_gossipsub_end_account (self, peer, now);
   g_hash_table_remove (self->peers, id);
   if (members != NULL) /* some mesh may have become too thin */
     avi_gossipsub_wake (self, now);
@@ -198,12 +200,12 @@ avi_gossipsub_join (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
         continue;
       avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
       if (avi_gossipsub_member_is_graftable (member, now))
-        avi_gossipsub_graft (self, member);
+        avi_gossipsub_graft (self, member, now);
     }
   topic->fanout_until = 0;
 
-  if (topic->n_placed[AVI_MEMBER_MESH] < self->d)
-    avi_gossipsub_graft_more (self, topic, self->d - topic->n_placed[AVI_MEMBER_MESH], now);
+  if (topic->n_placed[AVI_MEMBER_MESH] < self->params.d)
+    avi_gossipsub_graft_more (self, topic, self->params.d - topic->n_placed[AVI_MEMBER_MESH], now);
 }
 
 gboolean
@@ -239,7 +241,7 @@ avi_gossipsub_unsubscribe (AviGossipsub *self, const char *name, gint64 now)
 
   for (guint i = 0; i < topic->members->len; i++)
     if (avi_gossipsub_member_is_in_mesh (topic->members->pdata[i], now))
-      avi_gossipsub_prune (self, topic->members->pdata[i], AVI_GOSSIPSUB_LEAVE_BACKOFF, now);
+      avi_gossipsub_prune (self, topic->members->pdata[i], self->params.unsubscribe_backoff, now);
   topic->subscribed = FALSE;
   self->n_subscriptions--;
   avi_gossipsub_tell_subscription (self, topic);
@@ -288,7 +290,7 @@ avi_gossipsub_peer_unsubscribes (AviGossipsub *self, AviGossipsubPeer *peer, Avi
 
   if (member == NULL)
     return;
-  avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
+  avi_gossipsub_place (self, member, AVI_MEMBER_OUTSIDE, now);
   avi_gossipsub_set_subscribed (self, member, FALSE, now);
   if (avi_gossipsub_member_is_stale (member, now))
     avi_gossipsub_member_free (member);

@@ -48,24 +48,26 @@ avi_gossipsub_count_arrival (AviGossipsub *self, const AviArrival *arrival, AviT
   avi_gossipsub_count (self, avi_gossipsub_find_topic (self, arrival->message->fields.topic), what, 1);
 }
 
-/* A message was wrong in a way that no honest peer passes on: what @peer answers for. */
+/* A message was wrong in a way that no honest peer passes on: who sent it answers for it. */
 static void
-avi_gossipsub_blame (AviGossipsub *self, AviGossipsubPeer *peer)
+avi_gossipsub_blame (AviGossipsub *self, const AviArrival *arrival, gint64 now)
 {
-  peer->n_invalid++;
+  AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, arrival->message->fields.topic);
+
+  for (guint i = 0; topic != NULL && i < arrival->n_holders; i++)
+    avi_gossipsub_score_invalid (self, arrival->holders[i], topic, now);
 }
 
-/* Likewise of all that sent it. Rare, and dear enough for a liar, so that looking at every peer is cheap beside it. */
+/* It was good, or nobody will ever ask: the first who brought it has the merit, once. */
 static void
-avi_gossipsub_blame_holders (AviGossipsub *self, const AviArrival *arrival)
+avi_gossipsub_praise (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *arrival, gint64 now)
 {
-  GHashTableIter iter;
-  AviGossipsubPeer *peer;
-
-  g_hash_table_iter_init (&iter, self->peers);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &peer))
-    if (avi_arrival_is_held_by (arrival, peer->serial))
-      avi_gossipsub_blame (self, peer);
+  if (arrival->praised)
+    return;
+  arrival->praised = TRUE;
+  avi_gossipsub_score_first (self, arrival->holders[0], topic, arrival->message->id, now);
+  for (guint i = 1; i < arrival->n_holders; i++)
+    avi_gossipsub_score_again (self, arrival->holders[i], topic, arrival->message->id, now);
 }
 
 /* Takes what is in @arrival, unless there is no room: FALSE, and that is counted. */
@@ -91,7 +93,7 @@ avi_gossipsub_ask_to_verify (AviGossipsub *self, AviArrival *arrival, AviPublicK
 
 /* Of a message that was delivered on its author's own word: before others get it. */
 static void
-avi_gossipsub_verify_later (AviGossipsub *self, AviArrival *arrival)
+avi_gossipsub_verify_later (AviGossipsub *self, AviArrival *arrival, gint64 now)
 {
   AviGossipMessage *message = arrival->message;
   g_autoptr(AviPublicKey) key = avi_signing_get_key (&message->fields, NULL);
@@ -103,12 +105,12 @@ avi_gossipsub_verify_later (AviGossipsub *self, AviArrival *arrival)
     }
   self->statistics.invalid++;
   avi_gossipsub_count_arrival (self, arrival, AVI_TOPIC_DROPPED_INVALID);
-  avi_gossipsub_blame_holders (self, arrival);
+  avi_gossipsub_blame (self, arrival, now);
   avi_message_cache_drop (self->cache, &message->id);
 }
 
 void
-avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic)
+avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
 {
   g_autoptr(GPtrArray) messages = g_ptr_array_new ();
 
@@ -123,15 +125,9 @@ avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic)
         continue;
       avi_arrival_init (&arrival, message, author != NULL ? author->serial : 0);
       arrival.stage = AVI_ARRIVAL_KEPT;
-      avi_gossipsub_verify_later (self, &arrival);
+      arrival.praised = TRUE;
+      avi_gossipsub_verify_later (self, &arrival, now);
     }
-}
-
-static gboolean
-avi_gossipsub_is_target (AviGossipsubMember *member)
-{
-  return member->place == AVI_MEMBER_MESH
-         || (member->subscribed && member->peer->kind == AVI_GOSSIPSUB_PEER_FLOODSUB);
 }
 
 /* To the mesh and to those without one; not to whom it came from, nor to its author. */
@@ -145,7 +141,7 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviAr
       AviGossipsubMember *member = topic->members->pdata[i];
       AviGossipsubPeer *peer = member->peer;
 
-      if (!avi_gossipsub_is_target (member) || avi_arrival_is_held_by (arrival, peer->serial)
+      if (!avi_gossipsub_forwards_to (self, member, now) || avi_arrival_is_held_by (arrival, peer->serial)
           || avi_peer_id_equal (&peer->id, &message->fields.from))
         continue;
       if (avi_gossipsub_peer_has (peer, message->id, now))
@@ -157,7 +153,7 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviAr
 
 /* Others would be sent it: DELIVERED; or told of it only: KEPT; or neither: NEW. */
 static AviArrivalStage
-avi_gossipsub_find_next_stage (AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
+avi_gossipsub_find_next_stage (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
 {
   AviArrivalStage stage = AVI_ARRIVAL_NEW;
 
@@ -167,7 +163,7 @@ avi_gossipsub_find_next_stage (AviGossipsubTopic *topic, const AviArrival *arriv
 
       if (avi_arrival_is_held_by (arrival, member->peer->serial))
         continue;
-      if (avi_gossipsub_is_target (member))
+      if (avi_gossipsub_forwards_to (self, member, now))
         return AVI_ARRIVAL_DELIVERED;
       if (avi_gossipsub_member_is_candidate (member, now))
         stage = AVI_ARRIVAL_KEPT;
@@ -205,10 +201,14 @@ avi_gossipsub_accept (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *
 
   avi_message_cache_put (self->cache, message);
   avi_gossipsub_deliver (self, topic, told);
+  if (!message->checked)
+    arrival->stage = avi_gossipsub_find_next_stage (self, topic, arrival, now);
+  if (!message->checked && arrival->stage != AVI_ARRIVAL_NEW)
+    avi_gossipsub_verify_later (self, arrival, now);
+  else
+    avi_gossipsub_praise (self, topic, arrival, now);
   if (message->checked)
     avi_gossipsub_forward (self, topic, arrival, now);
-  else if ((arrival->stage = avi_gossipsub_find_next_stage (topic, arrival, now)) != AVI_ARRIVAL_NEW)
-    avi_gossipsub_verify_later (self, arrival);
   avi_gossipsub_wake (self, now);
 }
 
@@ -280,14 +280,14 @@ avi_gossipsub_receive_new (AviGossipsub *self,
     {
       self->statistics.invalid++;
       avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
-      avi_gossipsub_blame (self, peer);
+      avi_gossipsub_score_invalid (self, peer->serial, topic, now);
       return;
     }
   message = avi_gossip_message_new (fields, id, content_id);
   avi_arrival_init (&arrival, message, peer->serial);
   if (!believed && !avi_gossipsub_ask_to_verify (self, &arrival, key))
     return;
-  if (fields->data.len > self->idontwant_min)
+  if (fields->data.len > self->params.idontwant_threshold)
     avi_gossipsub_say_idontwant (self, topic, peer, message);
   if (believed)
     avi_gossipsub_believe (self, topic, &arrival, now);
@@ -304,10 +304,9 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   AviMessageId id;
 
   self->statistics.received++;
-  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->max_message)
+  if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->params.max_message)
     {
       self->statistics.invalid++;
-      avi_gossipsub_blame (self, peer);
       return;
     }
   topic = avi_gossipsub_find_topic (self, fields.topic);
@@ -318,8 +317,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
     }
   if (fields.is_signed == ((topic->flags & AVI_GOSSIPSUB_TOPIC_UNSIGNED) != 0))
     {
-      self->statistics.invalid++; /* peers of one topic are configured alike */
-      avi_gossipsub_blame (self, peer);
+      self->statistics.invalid++; /* peers of one topic are configured alike; it is no crime where they are not */
       return;
     }
 
@@ -336,6 +334,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
     {
       self->statistics.duplicates++;
       avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
+      avi_gossipsub_score_again (self, peer->serial, topic, id, now);
     }
   else if (avi_peer_id_equal (&fields.from, &self->id))
     self->statistics.invalid++; /* ours, but not published lately, if ever */
@@ -345,11 +344,11 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
 
 /* Of one that was believed, the author's own connection said it: nothing goes on from here. */
 static void
-avi_gossipsub_found_forged (AviGossipsub *self, const AviArrival *arrival)
+avi_gossipsub_found_forged (AviGossipsub *self, const AviArrival *arrival, gint64 now)
 {
   self->statistics.invalid++;
   avi_gossipsub_count_arrival (self, arrival, AVI_TOPIC_DROPPED_INVALID);
-  avi_gossipsub_blame_holders (self, arrival);
+  avi_gossipsub_blame (self, arrival, now);
   if (arrival->stage != AVI_ARRIVAL_NEW)
     avi_message_cache_drop (self->cache, &arrival->message->id);
 }
@@ -366,7 +365,7 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
   arrival = &verification->arrival;
   if (!valid)
     {
-      avi_gossipsub_found_forged (self, arrival);
+      avi_gossipsub_found_forged (self, arrival, now);
       return;
     }
 
@@ -376,8 +375,12 @@ avi_gossipsub_verified (AviGossipsub *self, guint64 ticket, gboolean valid, gint
     self->statistics.unwanted += arrival->stage == AVI_ARRIVAL_NEW;
   else if (arrival->stage == AVI_ARRIVAL_NEW)
     avi_gossipsub_believe (self, topic, arrival, now);
-  else if (arrival->stage == AVI_ARRIVAL_DELIVERED)
-    avi_gossipsub_forward (self, topic, arrival, now);
+  else
+    {
+      avi_gossipsub_praise (self, topic, arrival, now);
+      if (arrival->stage == AVI_ARRIVAL_DELIVERED)
+        avi_gossipsub_forward (self, topic, arrival, now);
+    }
 }
 
 void
@@ -402,7 +405,7 @@ avi_gossipsub_validated (AviGossipsub *self, guint64 ticket, AviGossipsubVerdict
     {
       self->statistics.rejected++;
       avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_REJECTED, 1);
-      avi_gossipsub_blame_holders (self, &validation->arrival);
+      avi_gossipsub_blame (self, &validation->arrival, now);
     }
 }
 
@@ -509,7 +512,7 @@ avi_gossipsub_check_is_new (AviGossipsub *self, const AviGossipMessage *message,
   g_set_error (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS,
                "On “%s”, whose messages are not signed, this very message was heard or published in the last %d s: "
                "it counts as the same one",
-               topic, (int) (AVI_GOSSIPSUB_SEEN_TTL / G_USEC_PER_SEC));
+               topic, (int) (self->params.seen_ttl / G_USEC_PER_SEC));
   return FALSE;
 }
 
@@ -518,22 +521,23 @@ avi_gossipsub_refresh_fanout (AviGossipsub *self, AviGossipsubTopic *topic, gint
 {
   if (topic->fanout_until == 0)
     {
-      avi_gossipsub_topic_pick (topic, avi_gossipsub_member_is_candidate, now, self->d, self->random, self->picked);
+      avi_gossipsub_topic_pick (topic, avi_gossipsub_member_is_candidate, now, self->params.d, self->random,
+                                self->picked);
       for (guint i = 0; i < self->picked->len; i++)
         avi_gossipsub_member_set_place (self->picked->pdata[i], AVI_MEMBER_FANOUT);
     }
-  topic->fanout_until = now + AVI_GOSSIPSUB_FANOUT_TTL;
+  topic->fanout_until = now + self->params.fanout_ttl;
 }
 
 /* Flood publishing (gossipsub 1.1): the mesh is for what others say. */
 static guint
-avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message)
+avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMessage *message, gint64 now)
 {
   for (guint i = 0; i < topic->members->len; i++)
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (member->subscribed && avi_gossipsub_send_own (self, member->peer, message))
+      if (avi_gossipsub_publishes_to (self, member, now) && avi_gossipsub_send_own (self, member->peer, message))
         g_ptr_array_add (self->takers, &member->peer->id);
     }
   return self->takers->len;
@@ -575,11 +579,11 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   g_ptr_array_set_size (self->takers, 0);
   if (!avi_gossipsub_check_topic (name, error))
     return -1;
-  if (g_bytes_get_size (data) > self->max_message)
+  if (g_bytes_get_size (data) > self->params.max_message)
     {
       g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
                    "A message of %" G_GSIZE_FORMAT " bytes is too large: at most %" G_GSIZE_FORMAT " bytes are allowed",
-                   g_bytes_get_size (data), self->max_message);
+                   g_bytes_get_size (data), self->params.max_message);
       return -1;
     }
 
@@ -600,7 +604,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   avi_message_cache_put (self->cache, message);
   if (!topic->subscribed)
     avi_gossipsub_refresh_fanout (self, topic, now);
-  n = avi_gossipsub_flood (self, topic, message);
+  n = avi_gossipsub_flood (self, topic, message, now);
   avi_gossipsub_wake (self, now);
   return n;
 }

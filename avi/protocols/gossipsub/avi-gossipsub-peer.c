@@ -26,6 +26,7 @@ avi_gossipsub_peer_free (AviGossipsubPeer *self)
 {
   avi_rpc_queue_clear (&self->queue);
   g_clear_pointer (&self->unwanted, avi_seen_cache_free);
+  g_clear_pointer (&self->record, g_bytes_unref);
   g_hash_table_unref (self->members);
   g_free (self);
 }
@@ -78,4 +79,7 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ids_asked_by_it = 0;
   self->ids_unwanted_by_it = 0;
   self->n_dropped = 0;
+  self->grafts_again = 0;
+  self->answers_refused = 0;
+  self->offences = 0;
 }

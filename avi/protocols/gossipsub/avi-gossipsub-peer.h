@@ -8,6 +8,7 @@
 
 #include "avi-message-id.h"
 #include "avi-rpc-queue.h"
+#include "avi-score.h"
 #include "avi-seen-cache.h"
 
 G_BEGIN_DECLS
@@ -26,6 +27,16 @@ typedef enum
   AVI_GOSSIPSUB_PEER_MESH_1_3  /* the first RPC says which extensions there are */
 } AviGossipsubPeerKind;
 
+/* What it may do against the rules; each counts once a heartbeat (P7), for what stalls comes in bursts. */
+typedef enum
+{
+  AVI_OFFENCE_GRAFT     = 1 << 0, /* while we back off from it, or again and again */
+  AVI_OFFENCE_PROMISE   = 1 << 1, /* it announced a message that there is not */
+  AVI_OFFENCE_IHAVE     = 1 << 2, /* more of it than is looked at */
+  AVI_OFFENCE_IWANT     = 1 << 3, /* likewise, or again and again for what it was given */
+  AVI_OFFENCE_IDONTWANT = 1 << 4
+} AviGossipsubOffence;
+
 struct _AviGossipsubPeer
 {
   AviPeerId            id;
@@ -34,6 +45,18 @@ struct _AviGossipsubPeer
   AviGossipsubPeerKind kind;
   /* Our stream to it takes RPCs. */
   gboolean             ready;
+  /* We dialled it. */
+  gboolean             outbound;
+  /* By agreement (gossipsub 1.1, Explicit Peering Agreements): gets everything, is in no mesh, has no score. */
+  gboolean             direct;
+  /* µs; when an RPC of it last came. */
+  gint64               heard;
+
+  /* What its behaviour is worth; both NULL: nobody keeps account. */
+  AviScore            *scores;
+  AviPeerScore        *score;
+  /* Its signed peer record, to be passed on (PX); NULL: none is known. */
+  GBytes              *record;
 
   /* The form that it uses in its IHAVEs, else the one that its name suggests. */
   AviMessageIdForm     id_form;
@@ -47,9 +70,9 @@ struct _AviGossipsubPeer
   guint                ids_asked_of_it;
   guint                ids_asked_by_it;
   guint                ids_unwanted_by_it;
-
-  /* Messages that it sent and that no honest peer would have. */
-  guint64              n_invalid;
+  guint                grafts_again;    /* while it was in the mesh */
+  guint                answers_refused; /* of messages that it was given often enough */
+  guint                offences;        /* flags */
 
   /* Messages that it has, as it said by IDONTWANT; NULL until it does. */
   AviSeenCache        *unwanted;
@@ -81,6 +104,12 @@ static inline gboolean
 avi_gossipsub_peer_has_mesh (const AviGossipsubPeer *self)
 {
   return self->kind >= AVI_GOSSIPSUB_PEER_MESH_1_0;
+}
+
+static inline double
+avi_gossipsub_peer_get_score (const AviGossipsubPeer *self, gint64 now)
+{
+  return self->direct || self->score == NULL ? 0 : avi_score_get (self->scores, self->score, now);
 }
 
 static inline gboolean

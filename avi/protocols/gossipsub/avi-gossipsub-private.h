@@ -2,11 +2,12 @@
  *
  * The router's state, shared by its files: avi-gossipsub.c (its life and its doors), -membership.c
  * (peers, their subscriptions and ours), -messages.c (a message's way in, and out), -control.c (what
- * peers' control messages do), -heartbeat.c (what time does). Tests look at it, to check that it
- * agrees with itself.
+ * peers' control messages do), -heartbeat.c (what time does), -scoring.c (what peers are worth), -px.c
+ * (whom peers hear of by a PRUNE). Tests look at it, to check that it agrees with itself.
  */
 #pragma once
 
+#include "avi-deliveries.h"
 #include "avi-gossipsub-topic.h"
 #include "avi-gossipsub.h"
 #include "avi-message-cache.h"
@@ -17,10 +18,7 @@
 
 G_BEGIN_DECLS
 
-#define AVI_GOSSIPSUB_SEEN_TTL          (120 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_SEEN_MAX          65536
-#define AVI_GOSSIPSUB_CACHE_WINDOWS     5
-#define AVI_GOSSIPSUB_GOSSIP_WINDOWS    3
 #define AVI_GOSSIPSUB_CACHE_BYTES       (16 * 1024 * 1024)
 #define AVI_GOSSIPSUB_MAX_CHECKS        1024               /* signatures being checked */
 #define AVI_GOSSIPSUB_MAX_CHECKS_BYTES  (32 * 1024 * 1024)
@@ -28,18 +26,17 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_ALL_TOPICS    16384              /* topics known, from which on only ours are added */
 #define AVI_GOSSIPSUB_MAX_NEAR_MISSES   1024
 #define AVI_GOSSIPSUB_MAX_PROMISES      8192
-#define AVI_GOSSIPSUB_PATIENCE          (3 * G_USEC_PER_SEC)  /* with a peer that was asked for a message */
-#define AVI_GOSSIPSUB_FANOUT_TTL        (60 * G_USEC_PER_SEC)
-#define AVI_GOSSIPSUB_PRUNE_BACKOFF     60                 /* s */
-#define AVI_GOSSIPSUB_LEAVE_BACKOFF     10                 /* s; after we unsubscribed */
+#define AVI_GOSSIPSUB_MAX_OVERDUE       8192               /* of them, those that may be lies */
+#define AVI_GOSSIPSUB_LIE_TIME          (30 * G_USEC_PER_SEC) /* until a message that nobody brought does not exist */
+#define AVI_GOSSIPSUB_MAX_RETAINED      1024               /* peers that left with a bad score */
+#define AVI_GOSSIPSUB_MAX_DELIVERIES    4096               /* messages whose copies are counted (P3) */
+#define AVI_GOSSIPSUB_MAX_EXCHANGE      (8 * 1024)         /* bytes from which on a PRUNE names no more peers */
+#define AVI_GOSSIPSUB_MAX_EXCHANGED     16                 /* peers taken from PRUNEs, per heartbeat */
+#define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN  3                  /* of who is in the mesh, in a heartbeat: no offence yet */
+#define AVI_GOSSIPSUB_MAX_REFUSED       5                  /* answers refused, in a heartbeat: likewise */
 #define AVI_GOSSIPSUB_MAX_BACKOFF       3600               /* s; the longest that a peer may demand */
-#define AVI_GOSSIPSUB_GOSSIP_FACTOR     4                  /* one peer in so many is gossiped to */
-#define AVI_GOSSIPSUB_MAX_IDS           5000               /* per peer and heartbeat, each way */
-#define AVI_GOSSIPSUB_MAX_IHAVES        10                 /* RPCs with IHAVE, per peer and heartbeat */
-#define AVI_GOSSIPSUB_IDONTWANT_MIN        1024               /* bytes of data */
 #define AVI_GOSSIPSUB_MAX_UNWANTED         1024               /* ids of a peer's IDONTWANTs, per heartbeat and held */
 #define AVI_GOSSIPSUB_UNWANTED_TTL         (3 * G_USEC_PER_SEC)
-#define AVI_GOSSIPSUB_MAX_ANSWERS       3                  /* of one message to one peer, by IWANT */
 
 struct _AviGossipsub
 {
@@ -47,10 +44,7 @@ struct _AviGossipsub
   AviPeerId              id;
   AviRandom             *random;
   AviSipKey              secret; /* of the hashes of topics and messages */
-  guint                  d, d_lo, d_hi, d_lazy;
-  gint64                 heartbeat;
-  gsize                  max_message;
-  gsize                  idontwant_min;
+  AviGossipsubParams     params;
   guint                  max_topics;
   gsize                  max_queue;
   guint64                next_seqno;
@@ -68,6 +62,14 @@ struct _AviGossipsub
   AviVerifications      *verifications;
   AviValidations        *validations;
   AviPromises           *promises;
+  GArray                *lies;            /* of AviLie; whoever needs it uses it at once */
+
+  AviScore              *score;
+  AviDeliveries         *deliveries;      /* NULL: no topic counts them */
+  GHashTable            *serials;         /* of the peers that are there → AviGossipsubPeer */
+  GHashTable            *direct;          /* a set of AviPeerId */
+  guint                  n_exchanged;     /* peers taken from PRUNEs since the last heartbeat */
+  gint64                 next_opportunistic; /* µs */
 
   gint64                 next_heartbeat;  /* G_MAXINT64: it sleeps */
 
@@ -107,14 +109,14 @@ void                avi_gossipsub_count         (AviGossipsub *self, AviGossipsu
 /* Messages of more than @max bytes are taken back. */
 void                avi_gossipsub_drop_larger   (AviGossipsub *self, AviGossipsubPeer *peer, gsize max);
 
-/* Into the mesh, and out of it with a back-off in seconds; the peer is told. */
-void                avi_gossipsub_graft         (AviGossipsub *self, AviGossipsubMember *member);
-void                avi_gossipsub_prune         (AviGossipsub *self, AviGossipsubMember *member, guint backoff,
+/* Into the mesh, and out of it with a back-off in µs; the peer is told. */
+void                avi_gossipsub_graft         (AviGossipsub *self, AviGossipsubMember *member, gint64 now);
+void                avi_gossipsub_prune         (AviGossipsub *self, AviGossipsubMember *member, gint64 backoff,
                                                  gint64 now);
 
 /* -membership.c */
 /* Known from now on, be it only by what it says. */
-AviGossipsubPeer   *avi_gossipsub_ensure_peer   (AviGossipsub *self, const AviPeerId *id);
+AviGossipsubPeer   *avi_gossipsub_ensure_peer   (AviGossipsub *self, const AviPeerId *id, gint64 now);
 /* The peer says so. */
 void                avi_gossipsub_set_subscribed (AviGossipsub *self, AviGossipsubMember *member, gboolean subscribed,
                                                   gint64 now);
@@ -125,7 +127,7 @@ gboolean            avi_gossipsub_receive_subscription (AviGossipsub *self, AviG
 /* -messages.c */
 void                avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan raw, gint64 now);
 /* There is somebody to gossip to: what was believed and not checked is to be, so that the next gossip tells of it. */
-void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic);
+void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now);
 /* Those that no validator answered in time. */
 void                avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now);
 
@@ -139,5 +141,41 @@ void                avi_gossipsub_heartbeat     (AviGossipsub *self, gint64 now)
 void                avi_gossipsub_wake          (AviGossipsub *self, gint64 now);
 /* Grafts up to @n more. */
 void                avi_gossipsub_graft_more    (AviGossipsub *self, AviGossipsubTopic *topic, guint n, gint64 now);
+
+/* -scoring.c */
+void                avi_gossipsub_init_scoring  (AviGossipsub *self, gint64 now);
+void                avi_gossipsub_clear_scoring (AviGossipsub *self);
+void                avi_gossipsub_begin_account (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now);
+void                avi_gossipsub_end_account   (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now);
+/* NULL: it is gone. */
+AviGossipsubPeer   *avi_gossipsub_find_serial   (AviGossipsub *self, guint64 serial);
+/* The one way into the mesh and out of it, which the score hears of. */
+void                avi_gossipsub_place         (AviGossipsub *self, AviGossipsubMember *member, AviMemberPlace place,
+                                                 gint64 now);
+/* The peer of that serial delivered a message on a topic of ours: a valid one first of all; such a one again; one that
+ * an honest peer would not have passed on. */
+void                avi_gossipsub_score_first   (AviGossipsub *self, guint64 serial, AviGossipsubTopic *topic,
+                                                 AviMessageId id, gint64 now);
+void                avi_gossipsub_score_again   (AviGossipsub *self, guint64 serial, AviGossipsubTopic *topic,
+                                                 AviMessageId id, gint64 now);
+void                avi_gossipsub_score_invalid (AviGossipsub *self, guint64 serial, AviGossipsubTopic *topic,
+                                                 gint64 now);
+gboolean            avi_gossipsub_is_graylisted (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
+gboolean            avi_gossipsub_gossips_with  (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
+gboolean            avi_gossipsub_is_worth_publishing_to (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
+/* Whether it gets what we publish, what others do. */
+gboolean            avi_gossipsub_publishes_to  (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
+gboolean            avi_gossipsub_forwards_to   (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
+/* P7, once a heartbeat for each kind. */
+void                avi_gossipsub_offend        (AviGossipsub *self, AviGossipsubPeer *peer,
+                                                 AviGossipsubOffence offence, gint64 now);
+void                avi_gossipsub_check_promises (AviGossipsub *self, gint64 now);
+
+/* -px.c */
+/* The PRUNE of @member that is queued names others, where the peer deserves it. */
+void                avi_gossipsub_exchange      (AviGossipsub *self, AviGossipsubMember *member, gint64 now);
+/* FALSE: malformed. */
+gboolean            avi_gossipsub_receive_exchange (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan prune,
+                                                    gint64 now, GError **error);
 
 G_END_DECLS

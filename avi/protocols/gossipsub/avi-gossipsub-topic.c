@@ -145,11 +145,19 @@ avi_gossipsub_member_is_in_mesh (const AviGossipsubMember *self, gint64 now)
 gboolean
 avi_gossipsub_member_is_candidate (const AviGossipsubMember *self, gint64 now)
 {
-  return self->subscribed && self->place == AVI_MEMBER_OUTSIDE && avi_gossipsub_peer_has_mesh (self->peer);
+  return self->subscribed && self->place == AVI_MEMBER_OUTSIDE && avi_gossipsub_peer_has_mesh (self->peer)
+         && !self->peer->direct;
 }
 
 gboolean
 avi_gossipsub_member_is_graftable (const AviGossipsubMember *self, gint64 now)
 {
-  return avi_gossipsub_member_is_candidate (self, now) && !avi_gossipsub_member_backs_off (self, now);
+  return avi_gossipsub_member_is_candidate (self, now) && !avi_gossipsub_member_backs_off (self, now)
+         && avi_gossipsub_peer_get_score (self->peer, now) >= 0;
+}
+
+gboolean
+avi_gossipsub_member_is_outbound_graftable (const AviGossipsubMember *self, gint64 now)
+{
+  return self->peer->outbound && avi_gossipsub_member_is_graftable (self, now);
 }

@@ -86,9 +86,11 @@ gboolean            avi_gossipsub_member_is_stale       (const AviGossipsubMembe
 
 /* Filters. */
 gboolean            avi_gossipsub_member_is_in_mesh     (const AviGossipsubMember *self, gint64 now);
-/* Subscribed, speaks gossipsub, and is neither in mesh nor fanout. */
+/* Subscribed, speaks gossipsub, is neither in mesh nor fanout, and not direct. */
 gboolean            avi_gossipsub_member_is_candidate   (const AviGossipsubMember *self, gint64 now);
-/* The same, and we do not back off from it. */
+/* The same, there is nothing against it, and we do not back off from it. */
 gboolean            avi_gossipsub_member_is_graftable   (const AviGossipsubMember *self, gint64 now);
+/* The same, and we dialled it. */
+gboolean            avi_gossipsub_member_is_outbound_graftable (const AviGossipsubMember *self, gint64 now);
 
 G_END_DECLS

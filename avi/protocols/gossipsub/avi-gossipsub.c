@@ -22,14 +22,10 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->id = *avi_key_pair_get_peer_id (config->identity);
   self->random = config->random;
   avi_sip_key_init (&self->secret, config->random);
-  self->d = config->d > 0 ? config->d : 6;
-  self->d_lo = config->d_lo > 0 ? config->d_lo : 5;
-  self->d_hi = config->d_hi > 0 ? config->d_hi : 12;
-  self->d_lazy = config->d_lazy > 0 ? config->d_lazy : 6;
-  self->heartbeat = config->heartbeat > 0 ? config->heartbeat : G_USEC_PER_SEC;
-  self->max_message = config->max_message > 0 ? MIN (config->max_message, AVI_GOSSIPSUB_MAX_MESSAGE)
-                                              : AVI_GOSSIPSUB_MAX_MESSAGE;
-  self->idontwant_min = config->idontwant_min > 0 ? config->idontwant_min : AVI_GOSSIPSUB_IDONTWANT_MIN;
+  if (config->params != NULL)
+    avi_gossipsub_params_copy (&self->params, config->params);
+  else
+    avi_gossipsub_params_init (&self->params);
   self->max_topics = config->max_topics > 0 ? config->max_topics : 1024;
   self->max_queue = config->max_queue > 0 ? config->max_queue : 4 * 1024 * 1024;
   self->next_seqno = config->first_seqno;
@@ -40,13 +36,16 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_gossipsub_peer_free);
   g_queue_init (&self->sending);
-  self->seen = avi_seen_cache_new (AVI_GOSSIPSUB_SEEN_TTL, AVI_GOSSIPSUB_SEEN_MAX);
-  self->cache = avi_message_cache_new (AVI_GOSSIPSUB_CACHE_WINDOWS, AVI_GOSSIPSUB_GOSSIP_WINDOWS,
+  self->seen = avi_seen_cache_new (self->params.seen_ttl, AVI_GOSSIPSUB_SEEN_MAX);
+  self->cache = avi_message_cache_new (self->params.history_length, self->params.history_gossip,
                                        AVI_GOSSIPSUB_CACHE_BYTES);
   self->verifications = avi_verifications_new (AVI_GOSSIPSUB_MAX_CHECKS, AVI_GOSSIPSUB_MAX_CHECKS_BYTES);
   self->validations = avi_validations_new (config->first_seqno, AVI_GOSSIPSUB_MAX_VALIDATIONS,
                                            AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES, AVI_GOSSIPSUB_VALIDATION_TIME);
-  self->promises = avi_promises_new (AVI_GOSSIPSUB_MAX_PROMISES, AVI_GOSSIPSUB_PATIENCE);
+  self->promises = avi_promises_new (AVI_GOSSIPSUB_MAX_PROMISES, self->params.iwant_followup,
+                                      AVI_GOSSIPSUB_MAX_OVERDUE, AVI_GOSSIPSUB_LIE_TIME);
+  avi_gossipsub_init_scoring (self, now);
+  self->next_opportunistic = now + self->params.opportunistic_graft_interval;
   self->next_heartbeat = G_MAXINT64;
   self->events = g_array_new (FALSE, FALSE, sizeof (AviGossipsubEvent));
   self->near_misses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -57,10 +56,13 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   return self;
 }
 
-/* Names in events are GRefStrings that the event holds. */
+/* Names in events are GRefStrings that the event holds, as it does its peer. */
 static void
 avi_gossipsub_release_names (AviGossipsubEvent *event)
 {
+  g_clear_pointer (&event->peer, g_free);
+  g_clear_pointer (&event->teller, g_free);
+  g_clear_pointer (&event->record, g_bytes_unref);
   g_clear_pointer ((GRefString **) &event->topic, g_ref_string_release);
   g_clear_pointer ((GRefString **) &event->near_topic, g_ref_string_release);
 }
@@ -91,8 +93,10 @@ avi_gossipsub_free (AviGossipsub *self)
   avi_message_cache_free (self->cache);
   avi_seen_cache_free (self->seen);
   g_hash_table_unref (self->peers);
+  avi_gossipsub_clear_scoring (self);
   g_hash_table_unref (self->topics);
   g_ptr_array_unref (self->tallies);
+  avi_gossipsub_params_clear (&self->params);
   avi_key_pair_unref (self->identity);
   g_free (self);
 }
@@ -251,6 +255,7 @@ avi_gossipsub_next (AviGossipsub *self, AviGossipsubEvent *event)
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+    case AVI_GOSSIPSUB_EVENT_DIAL:
       break;
     }
   return TRUE;
@@ -381,21 +386,22 @@ avi_gossipsub_get_takers (AviGossipsub *self, guint *n)
 }
 
 void
-avi_gossipsub_graft (AviGossipsub *self, AviGossipsubMember *member)
+avi_gossipsub_graft (AviGossipsub *self, AviGossipsubMember *member, gint64 now)
 {
-  avi_gossipsub_member_set_place (member, AVI_MEMBER_MESH);
+  avi_gossipsub_place (self, member, AVI_MEMBER_MESH, now);
   avi_rpc_queue_graft (&member->peer->queue, member->topic->name);
   avi_gossipsub_send (self, member->peer);
 }
 
 void
-avi_gossipsub_prune (AviGossipsub *self, AviGossipsubMember *member, guint backoff, gint64 now)
+avi_gossipsub_prune (AviGossipsub *self, AviGossipsubMember *member, gint64 backoff, gint64 now)
 {
   AviGossipsubPeer *peer = member->peer;
 
-  avi_gossipsub_member_set_place (member, AVI_MEMBER_OUTSIDE);
-  member->backoff_until = MAX (member->backoff_until, now + (gint64) backoff * G_USEC_PER_SEC);
-  avi_rpc_queue_prune (&peer->queue, member->topic->name, peer->kind >= AVI_GOSSIPSUB_PEER_MESH_1_1 ? backoff : 0);
+  avi_gossipsub_place (self, member, AVI_MEMBER_OUTSIDE, now);
+  member->backoff_until = MAX (member->backoff_until, now + backoff);
+  avi_rpc_queue_prune (&peer->queue, member->topic->name,
+                       peer->kind >= AVI_GOSSIPSUB_PEER_MESH_1_1 ? (guint) (backoff / G_USEC_PER_SEC) : 0);
   avi_gossipsub_send (self, peer);
 }
 
@@ -428,6 +434,7 @@ avi_gossipsub_receive (AviGossipsub *self, const AviPeerId *id, AviSpan rpc, gin
   AviGossipsubPeer *peer;
   AviRpcField field;
   gboolean good = TRUE;
+  gboolean graylisted;
 
   g_return_val_if_fail (!avi_peer_id_equal (id, &self->id), TRUE);
 
@@ -439,10 +446,15 @@ avi_gossipsub_receive (AviGossipsub *self, const AviPeerId *id, AviSpan rpc, gin
       return FALSE;
     }
 
-  peer = avi_gossipsub_ensure_peer (self, id);
+  peer = avi_gossipsub_ensure_peer (self, id, now);
+  peer->heard = now;
+  graylisted = avi_gossipsub_is_graylisted (self, peer, now);
+  self->statistics.graylisted += graylisted;
   while (good && avi_rpc_reader_next (&reader, &field))
-    if (field.tag == AVI_RPC_SUBSCRIPTION)
+    if (field.tag == AVI_RPC_SUBSCRIPTION) /* said once only: the score may become better */
       good = avi_gossipsub_receive_subscription (self, peer, field.bytes, now, error);
+    else if (graylisted)
+      continue;
     else if (field.tag == AVI_RPC_PUBLISH)
       avi_gossipsub_receive_message (self, peer, field.bytes, now);
     else if (field.tag == AVI_RPC_CONTROL)

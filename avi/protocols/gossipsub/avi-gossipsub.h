@@ -19,6 +19,7 @@
 #include "avi-message.h"
 #include "crypto/avi-key.h"
 #include "crypto/avi-random.h"
+#include "protocols/gossipsub/avi-gossipsub-params.h"
 #include "protocols/gossipsub/avi-topic-counts.h"
 
 G_BEGIN_DECLS
@@ -37,6 +38,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_COUNTED  1024                 /* topics with counts that were not asked for yet */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS       1024             /* messages before validators */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES (16 * 1024 * 1024)
+#define AVI_GOSSIPSUB_MAX_RECORD   2048                 /* bytes of a signed peer record that is kept and passed on */
 
 typedef struct _AviGossipsub AviGossipsub;
 
@@ -44,13 +46,7 @@ typedef struct
 {
   AviKeyPair *identity;      /* signs what we publish; a reference is taken */
   AviRandom  *random;
-  guint       d;             /* 0: 6 */
-  guint       d_lo;          /* 0: 5 */
-  guint       d_hi;          /* 0: 12 */
-  guint       d_lazy;        /* 0: 6 */
-  gint64      heartbeat;     /* µs; 0: 1 s */
-  gsize       max_message;   /* bytes of data; 0: AVI_GOSSIPSUB_MAX_MESSAGE, which is the most */
-  gsize       idontwant_min; /* bytes of data, of which a message has more for IDONTWANT; 0: 1 KiB */
+  const AviGossipsubParams *params; /* copied; they go together; NULL: the standard ones */
   guint       max_topics;    /* that one peer may subscribe to; 0: 1,024 */
   gsize       max_queue;     /* bytes held for one peer that does not read; 0: 4 MiB */
   guint64     first_seqno;   /* our messages count up from here: Unix nanoseconds at start */
@@ -63,7 +59,8 @@ typedef enum
   AVI_GOSSIPSUB_EVENT_VERIFY,     /* check signature over signed_bytes with key, then `verified (ticket)` */
   AVI_GOSSIPSUB_EVENT_VALIDATE,   /* show message (transfer full) to the program, then `validated (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
-  AVI_GOSSIPSUB_EVENT_NEAR_MISS   /* nobody subscribes to topic, n_peers to near_topic (case or slash differs) */
+  AVI_GOSSIPSUB_EVENT_NEAR_MISS,  /* nobody subscribes to topic, n_peers to near_topic (case or slash differs) */
+  AVI_GOSSIPSUB_EVENT_DIAL        /* a connection with peer is of use; record says where it is, if it is its own */
 } AviGossipsubEventType;
 
 /* What a validator says of a message (gossipsub 1.1, Extended Validators). */
@@ -94,6 +91,10 @@ typedef struct
   AviPublicKey         *key;
   AviSpan               signed_bytes;
   AviSpan               signature;
+  /* DIAL: what teller, a good peer, says of peer; nothing of it is checked. */
+  AviPeerId            *peer;
+  AviPeerId            *teller;
+  GBytes               *record; /* a signed envelope; NULL: only its id is known */
 } AviGossipsubEvent;
 
 typedef struct
@@ -112,6 +113,11 @@ typedef struct
   guint64 iwant_recovered; /* messages that came by IWANT */
   guint64 spared;          /* messages not sent to a peer that has them already, as it said by IDONTWANT */
   guint64 broken_promises; /* messages that were announced and asked for and did not come */
+  guint64 graylisted;      /* RPCs not looked at, for their peer's score */
+  guint64 offences;        /* against the rules, of all peers: what P7 counts */
+  guint64 grafts_refused;
+  guint64 px_told;         /* peers named in our PRUNEs */
+  guint64 px_taken;        /* peers named in others' PRUNEs that DIAL was told for */
 } AviGossipsubStatistics;
 
 AviGossipsub *avi_gossipsub_new  (const AviGossipsubConfig *config, gint64 now);
@@ -148,6 +154,15 @@ void     avi_gossipsub_add_peer    (AviGossipsub *self, const AviPeerId *peer, c
 gboolean avi_gossipsub_move_peer   (AviGossipsub *self, const AviPeerId *peer, const char *protocol, gint64 now);
 /* For a deployed AVI node, which is of rust's family by another name: "rust-libp2p". */
 void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, const char *agent);
+/* Of the connection that is used with a known peer: whether we dialled it, and from where it is, for P6: a hash of
+ * whatever is hard to get many of; 0: not to be held against it. */
+void     avi_gossipsub_set_link    (AviGossipsub *self, const AviPeerId *peer, gboolean outbound, guint64 network);
+/* Its own signed peer record, checked before, at most AVI_GOSSIPSUB_MAX_RECORD bytes; NULL: none. */
+void     avi_gossipsub_set_record  (AviGossipsub *self, const AviPeerId *peer, GBytes *record);
+/* P5, for as long as it stays. */
+void     avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *peer, double value, gint64 now);
+/* 0 for one that is not known. */
+double   avi_gossipsub_get_score   (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 /* The peer's stream takes RPCs (as after add_peer), or does not for now. */
 void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, gboolean ready);

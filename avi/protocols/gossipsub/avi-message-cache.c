@@ -116,13 +116,17 @@ avi_cache_entry_count_answer (AviCacheEntry *self, guint64 peer)
 }
 
 AviGossipMessage *
-avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max)
+avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max, guint *refused)
 {
   AviCacheEntry *entry = g_hash_table_lookup (self->by_id, id);
 
-  if (entry == NULL || !entry->message->checked || avi_cache_entry_count_answer (entry, peer) > max)
+  if (entry == NULL || !entry->message->checked)
     return NULL;
-  return entry->message;
+  if (avi_cache_entry_count_answer (entry, peer) <= max)
+    return entry->message;
+  if (refused != NULL)
+    ++*refused;
+  return NULL;
 }
 
 static void

@@ -18,8 +18,9 @@ void              avi_message_cache_free  (AviMessageCache *self);
 void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessage *message);
 
 /* What the peer of that serial asks for; NULL where it is not held or not checked, or the peer has been given it
- * @max times by this function: (transfer none) */
-AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max);
+ * @max times by this function, which is then counted in @refused (or NULL): (transfer none) */
+AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max,
+                                             guint *refused);
 
 /* Appends to @out (of AviGossipMessage, not owned) what to gossip about on @topic. */
 void              avi_message_cache_list  (AviMessageCache *self, AviSpan topic, GPtrArray *out);

@@ -23,6 +23,8 @@ avi_rpc_queue_init (AviRpcQueue *self, gsize max_bytes)
   self->grafts = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
   for (guint i = 0; i < AVI_RPC_QUEUE_N_RANKS; i++)
     self->lanes[i].items = g_array_new (FALSE, FALSE, sizeof (AviRpcQueueItem));
+  self->exchanges = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release,
+                                           (GDestroyNotify) g_bytes_unref);
   g_queue_init (&self->gossip);
 }
 
@@ -108,6 +110,7 @@ avi_rpc_queue_clear (AviRpcQueue *self)
   g_clear_pointer (&self->urgent, g_byte_array_unref);
   g_clear_pointer (&self->subscriptions, g_hash_table_unref);
   g_clear_pointer (&self->grafts, g_hash_table_unref);
+  g_clear_pointer (&self->exchanges, g_hash_table_unref);
 }
 
 gboolean
@@ -134,15 +137,38 @@ avi_rpc_queue_subscribe_again (AviRpcQueue *self, GRefString *topic)
                         GUINT_TO_POINTER (SUBSCRIPTION_ON | SUBSCRIPTION_IN_DOUBT));
 }
 
+static void
+avi_rpc_queue_drop_exchange (AviRpcQueue *self, const char *topic)
+{
+  GBytes *fields = g_hash_table_lookup (self->exchanges, topic);
+
+  if (fields == NULL)
+    return;
+  self->exchange_bytes -= g_bytes_get_size (fields);
+  g_hash_table_remove (self->exchanges, topic);
+}
+
+gboolean
+avi_rpc_queue_exchange (AviRpcQueue *self, GRefString *topic, AviSpan fields)
+{
+  if (self->exchange_bytes + fields.len > AVI_RPC_QUEUE_MAX_GOSSIP)
+    return FALSE;
+  g_hash_table_insert (self->exchanges, g_ref_string_acquire (topic), g_bytes_new (fields.data, fields.len));
+  self->exchange_bytes += fields.len;
+  return TRUE;
+}
+
 void
 avi_rpc_queue_graft (AviRpcQueue *self, GRefString *topic)
 {
+  avi_rpc_queue_drop_exchange (self, topic);
   g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (GRAFT));
 }
 
 void
 avi_rpc_queue_prune (AviRpcQueue *self, GRefString *topic, guint backoff)
 {
+  avi_rpc_queue_drop_exchange (self, topic);
   g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (backoff));
 }
 
@@ -338,6 +364,7 @@ avi_rpc_queue_pop_grafts (AviRpcQueue *self, AviRpcDraft *draft)
   g_autoptr(GByteArray) part = g_byte_array_new ();
   GHashTableIter iter;
   gpointer topic, value;
+  GBytes *exchange;
 
   g_hash_table_iter_init (&iter, self->grafts);
   while (g_hash_table_iter_next (&iter, &topic, &value))
@@ -346,10 +373,14 @@ avi_rpc_queue_pop_grafts (AviRpcQueue *self, AviRpcDraft *draft)
 
       g_byte_array_set_size (part, 0);
       avi_rpc_put_bytes (part, backoff == GRAFT ? AVI_GRAFT_TOPIC : AVI_PRUNE_TOPIC, AVI_SPAN_STRING (topic));
+      exchange = g_hash_table_lookup (self->exchanges, topic);
+      if (exchange != NULL)
+        g_byte_array_append (part, g_bytes_get_data (exchange, NULL), g_bytes_get_size (exchange));
       if (backoff > 0)
         avi_rpc_put_varint (part, AVI_PRUNE_BACKOFF, backoff);
       if (!avi_rpc_draft_has_room (draft, avi_rpc_get_field_len (part->len)))
         return;
+      avi_rpc_queue_drop_exchange (self, topic);
       avi_rpc_put_bytes (draft->control, backoff == GRAFT ? AVI_CONTROL_GRAFT : AVI_CONTROL_PRUNE,
                          AVI_SPAN (part->data, part->len));
       g_hash_table_iter_remove (&iter);

@@ -52,6 +52,8 @@ typedef struct
   GHashTable *subscriptions; /* topic's name → what to tell of it */
   GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
   AviRpcQueueLane lanes[AVI_RPC_QUEUE_N_RANKS];
+  GHashTable *exchanges;     /* topic's name → GBytes of what a PRUNE says beside (PX) */
+  gsize       exchange_bytes; /* at most AVI_RPC_QUEUE_MAX_GOSSIP */
   GQueue      gossip;        /* GBytes: fields of a ControlMessage */
   GByteArray *urgent;        /* likewise, to go first; at most AVI_RPC_QUEUE_MAX_GOSSIP; NULL: none */
   gboolean    extensions;    /* to be said with what goes first on the stream */
@@ -68,6 +70,8 @@ void     avi_rpc_queue_subscribe_again (AviRpcQueue *self, GRefString *topic);
 void     avi_rpc_queue_graft     (AviRpcQueue *self, GRefString *topic);
 /* @backoff: seconds; 0: not said. */
 void     avi_rpc_queue_prune     (AviRpcQueue *self, GRefString *topic, guint backoff);
+/* The PRUNE of that topic, which is queued, also says @fields. FALSE: no room, it goes without. */
+gboolean avi_rpc_queue_exchange  (AviRpcQueue *self, GRefString *topic, AviSpan fields);
 
 /* What had to make room: messages (owned), for whoever counts them by topic, and pieces of gossip. */
 typedef struct

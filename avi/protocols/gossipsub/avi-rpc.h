@@ -43,7 +43,10 @@ enum
   AVI_GRAFT_TOPIC   = 0x0a,
   AVI_PRUNE_TOPIC   = 0x0a,
   AVI_PRUNE_PEER    = 0x12,
-  AVI_PRUNE_BACKOFF = 0x18
+  AVI_PRUNE_BACKOFF = 0x18,
+
+  AVI_PEER_INFO_ID     = 0x0a,
+  AVI_PEER_INFO_RECORD = 0x12
 };
 
 typedef struct

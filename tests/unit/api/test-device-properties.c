@@ -104,6 +104,8 @@ change_value (GValue *value)
     g_value_set_static_string (value, "bedroom");
   else if (G_VALUE_HOLDS (value, G_TYPE_STRV))
     g_value_set_boxed (value, texts);
+  else if (G_VALUE_HOLDS (value, AVI_TYPE_PUBSUB_PARAMS))
+    g_assert_true (avi_pubsub_params_set_number (g_value_get_boxed (value), "d", 7, NULL));
   else
     {
       g_assert_true (G_VALUE_HOLDS (value, AVI_TYPE_IDENTITY));
@@ -119,6 +121,9 @@ values_are_equal (const GValue *one, const GValue *two)
 
   if (G_VALUE_HOLDS (one, G_TYPE_STRV))
     return g_strv_equal (g_value_get_boxed (one), g_value_get_boxed (two));
+  if (G_VALUE_HOLDS (one, AVI_TYPE_PUBSUB_PARAMS))
+    return avi_pubsub_params_get_number (g_value_get_boxed (one), "d", NULL)
+           == avi_pubsub_params_get_number (g_value_get_boxed (two), "d", NULL);
   if (G_VALUE_HOLDS_OBJECT (one))
     return g_value_get_object (one) == g_value_get_object (two);
   g_value_init (&text_of_one, G_TYPE_STRING);

@@ -128,6 +128,9 @@ test_names (void)
     { AVI_COUNT_STREAMS_INVALID, "streams-invalid" },
     { AVI_COUNT_SENDS_DROPPED, "sends-dropped" },
     { AVI_COUNT_PROMISES_BROKEN, "promises-broken" },
+    { AVI_COUNT_OFFENCES, "offences" },
+    { AVI_COUNT_RPCS_IGNORED, "rpcs-ignored" },
+    { AVI_COUNT_PEERS_EXCHANGED, "peers-exchanged" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)

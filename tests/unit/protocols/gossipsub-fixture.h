@@ -31,6 +31,7 @@ typedef struct
   GPtrArray    *told;        /* lines */
   gsize         largest;     /* bytes of an RPC */
   guint         n_rpcs;
+  guint         n_named;     /* peers in PRUNEs */
 } Gossip;
 
 static inline AviKeyPair *
@@ -101,12 +102,13 @@ gossip_note_control (Gossip *g, guint to, const Avi__Wire__ControlMessage *contr
     {
       g_autofree char *topic = gossip_show (control->prune[i]->topic);
 
-      g_assert_cmpuint (control->prune[i]->n_peers, ==, 0);
       if (control->prune[i]->has_backoff)
         gossip_note (g->sent, "%u prune %s for %u s", to, topic, (guint) control->prune[i]->backoff);
       else
         gossip_note (g->sent, "%u prune %s", to, topic);
     }
+  for (gsize i = 0; i < control->n_prune; i++)
+    g->n_named += control->prune[i]->n_peers;
   for (gsize i = 0; i < control->n_ihave; i++)
     {
       g_autofree char *topic = gossip_show (control->ihave[i]->topic);
@@ -199,6 +201,10 @@ gossip_note_event (Gossip *g, AviGossipsubEvent *event)
 
     case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
       gossip_note (g->told, "%u subscribe to %s", event->n_peers, event->topic);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_DIAL:
+      gossip_note (g->told, "dial %u%s", gossip_number (event->peer), event->record != NULL ? ", with a record" : "");
       break;
 
     case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
@@ -299,6 +305,7 @@ gossip_wait (Gossip *g, gint64 span)
     {
       g->now = MAX (g->now, avi_gossipsub_deadline (g->router));
       avi_gossipsub_tick (g->router, g->now);
+      gossipsub_check_meshes (g->router, g->now);
       gossip_pump (g);
     }
   g->now = until;

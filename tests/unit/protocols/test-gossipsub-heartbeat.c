@@ -45,6 +45,9 @@ test_fat (Gossip *g, gconstpointer data)
   gossip_forget (g);
 
   gossip_say_graft (g, 13, "chat");
+  gossip_assert_sent (g, "13 prune chat for 60 s"); /* who dialled us comes too late */
+  avi_gossipsub_set_link (g->router, gossip_id (14), TRUE, 0);
+  gossip_say_graft (g, 14, "chat");
   g_assert_cmpuint (topic (g, "chat")->n_placed[AVI_MEMBER_MESH], ==, 13);
   gossip_wait (g, SECOND);
   g_assert_cmpuint (topic (g, "chat")->n_placed[AVI_MEMBER_MESH], ==, 6);

@@ -344,6 +344,26 @@ test_boot_id_of_another_length (Fixture *f, gconstpointer data)
     }
 }
 
+/* What it says is looked at by whoever passes it on. */
+static void
+test_signed_record (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GPtrArray) none = g_ptr_array_new ();
+  g_autoptr(GBytes) record = avi_peer_record_seal (f->identity, 7, none);
+  AviIdentify said = { .signed_peer_record = record };
+  g_autoptr(GBytes) bytes = avi_identify_encode (&said);
+  g_autoptr(GByteArray) large = g_byte_array_new ();
+  g_autoptr(GByteArray) message = g_byte_array_new ();
+
+  g_assert_true (hear (f, avi_span_from_bytes (bytes), G_MAXSIZE, NULL));
+  g_assert_true (g_bytes_equal (f->heard.signed_peer_record, record));
+  g_byte_array_set_size (large, AVI_PEER_RECORD_MAX + 1);
+  memset (large->data, 'x', large->len);
+  add_field (message, 8, AVI_SPAN (large->data, large->len));
+  hear_message (f, message);
+  g_assert_null (f->heard.signed_peer_record);
+}
+
 static void
 test_too_many (Fixture *f, gconstpointer data)
 {
@@ -474,6 +494,7 @@ main (int argc, char **argv)
   ADD ("a malformed observed address is ignored", test_malformed_observed);
   ADD ("texts are UTF-8 of at most 256 bytes", test_texts);
   ADD ("a boot id of another length is ignored", test_boot_id_of_another_length);
+  ADD ("a signed record is passed on as it is, unless it is too large", test_signed_record);
   ADD ("addresses and protocols beyond the limits are ignored and counted", test_too_many);
   ADD ("fields of later versions are skipped", test_unknown_fields);
   ADD ("a message that does not come whole is an error", test_not_whole);

@@ -34,7 +34,7 @@ holds (AviMessageCache *cache, guint64 n)
 {
   AviMessageId id = { n, n };
 
-  return avi_message_cache_get_for (cache, &id, n, G_MAXUINT) != NULL;
+  return avi_message_cache_get_for (cache, &id, n, G_MAXUINT, NULL) != NULL;
 }
 
 static guint
@@ -84,13 +84,17 @@ test_answers (void)
 {
   g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
   AviMessageId id = { 1, 1 };
+  AviMessageId unknown = { 2, 2 };
+  guint refused = 0;
 
   put (cache, "a", 1);
   for (guint times = 0; times < 3; times++)
     for (guint64 peer = 10; peer < 15; peer++)
-      g_assert_nonnull (avi_message_cache_get_for (cache, &id, peer, 3));
-  g_assert_null (avi_message_cache_get_for (cache, &id, 10, 3));
-  g_assert_nonnull (avi_message_cache_get_for (cache, &id, 15, 3));
+      g_assert_nonnull (avi_message_cache_get_for (cache, &id, peer, 3, &refused));
+  g_assert_null (avi_message_cache_get_for (cache, &id, 10, 3, &refused));
+  g_assert_nonnull (avi_message_cache_get_for (cache, &id, 15, 3, &refused));
+  g_assert_null (avi_message_cache_get_for (cache, &unknown, 10, 3, &refused));
+  g_assert_cmpuint (refused, ==, 1);
 }
 
 static void

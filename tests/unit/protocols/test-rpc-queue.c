@@ -134,6 +134,38 @@ prune (AviRpcQueue *queue, GRefString *topic)
   avi_rpc_queue_prune (queue, topic, 60);
 }
 
+/* Names a peer in the PRUNE of that topic, in so many bytes. */
+static gboolean
+exchange (Fixture *f, const char *name, gsize size)
+{
+  g_autofree guint8 *record = g_malloc0 (size);
+  g_autoptr(GByteArray) info = g_byte_array_new ();
+  g_autoptr(GByteArray) fields = g_byte_array_new ();
+  GRefString *topic = g_ref_string_new (name);
+  gboolean good;
+
+  avi_rpc_put_bytes (info, AVI_PEER_INFO_RECORD, AVI_SPAN (record, size));
+  avi_rpc_put_bytes (fields, AVI_PRUNE_PEER, AVI_SPAN (info->data, info->len));
+  avi_rpc_queue_prune (&f->queue, topic, 60);
+  good = avi_rpc_queue_exchange (&f->queue, topic, AVI_SPAN (fields->data, fields->len));
+  g_ref_string_release (topic);
+  return good;
+}
+
+static void
+test_exchange (Fixture *f, gconstpointer data)
+{
+  g_assert_true (exchange (f, "a", 10000));
+  g_assert_false (exchange (f, "b", 10000));
+  g_assert_true (exchange (f, "c", 6000));
+  with_topic (f, "c", avi_rpc_queue_graft); /* in place of the PRUNE */
+  g_assert_true (exchange (f, "d", 6000));
+  pop_all (f);
+  g_assert_cmpuint (f->notes.n_named, ==, 2);
+  gossip_assert_lines (f->notes.sent, "1 graft c; 1 prune a for 60 s; 1 prune b for 60 s; 1 prune d for 60 s");
+  g_assert_cmpuint (f->queue.exchange_bytes, ==, 0);
+}
+
 static void
 test_empty (Fixture *f, gconstpointer data)
 {
@@ -412,5 +444,6 @@ main (int argc, char **argv)
   ADD ("what we publish goes first, whatever its size", 0, test_own_goes_first);
   ADD ("knows what we published that is still there", 0, test_first_own);
   ADD ("keeps the order of messages", 0, test_order);
+  ADD ("a PRUNE names peers as long as there is room, a GRAFT none", 0, test_exchange);
   return g_test_run ();
 }
