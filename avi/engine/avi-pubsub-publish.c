@@ -161,6 +161,7 @@ avi_pubsub_cancel_held (AviPubsub *self,
 
 /* --- to the router --- */
 
+/* Gathered, as what peers say is. */
 static void
 avi_pubsub_echo (AviPubsub      *self,
                  AviPublication *publication,
@@ -168,11 +169,10 @@ avi_pubsub_echo (AviPubsub      *self,
 {
   gboolean is_signed = avi_gossipsub_signs (self->router, publication->topic);
   g_autofree char *from = is_signed ? avi_peer_id_to_string (&self->engine->self_id) : NULL;
-  g_autoptr(AviMessage) message =
-    avi_message_new (publication->topic, from, is_signed ? seqno : 0, publication->data, g_get_real_time ());
 
   publication->echo = FALSE;
-  avi_core_deliver (self->engine->core, &message, 1);
+  g_ptr_array_add (self->heard, avi_message_new (publication->topic, from, is_signed ? seqno : 0, publication->data,
+                                                 g_get_real_time ()));
 }
 
 static void
@@ -190,6 +190,9 @@ avi_pubsub_submit (AviPubsub      *self,
     avi_pubsub_echo (self, publication, avi_gossipsub_get_seqno (self->router));
   if (publication->call == NULL || n <= 0)
     {
+      /* What happened first is told first. */
+      if (publication->call != NULL)
+        avi_pubsub_deliver (self);
       avi_pubsub_answer (self, publication, n, error);
       return;
     }
@@ -237,6 +240,7 @@ avi_pubsub_go_on (AviPubsub *self)
       if (self->n_unsent >= BATCH)
         avi_pubsub_send (self);
     }
+  avi_pubsub_deliver (self);
   avi_core_end_publications (self->engine->core, &self->ended);
   if (n == MAX_IN_A_ROW) /* more may wait, of which the core has said so already */
     avi_loop_wake (self->engine->loop);
@@ -249,6 +253,7 @@ avi_pubsub_end_publishing (AviPubsub *self)
 
   while ((publication = avi_pubsub_pop_ready (self)) != NULL)
     avi_pubsub_submit_or_hold (self, publication);
+  avi_pubsub_deliver (self);
   while ((publication = g_queue_peek_head (&self->held)) != NULL)
     {
       avi_pubsub_unhold (self, publication);

@@ -271,17 +271,21 @@ static void
 on_load (AviSubscription *subscription, AviMessage *message, Node *self)
 {
   GBytes *data = avi_message_get_data (message);
-  const Head *head = g_bytes_get_data (data, NULL);
+  Head head = { 0 };
   gint64 took;
 
-  switch (head->kind)
+  /* Wherever it lies in the RPC. */
+  if (g_bytes_get_size (data) < sizeof head)
+    return;
+  memcpy (&head, g_bytes_get_data (data, NULL), sizeof head);
+  switch (head.kind)
     {
     case LOAD:
       node_count (self);
       break;
 
     case PROBE:
-      took = now_ns () - (gint64) head->number;
+      took = now_ns () - (gint64) head.number;
       g_array_append_val (self->times, took);
       break;
 
