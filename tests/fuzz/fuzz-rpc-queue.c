@@ -289,6 +289,8 @@ check_rpc (Fuzz *f, const Avi__Wire__Rpc *rpc)
       g_assert_cmpint (f->known[topic], !=, rpc->subscriptions[i]->subscribe ? KNOWS_ON : KNOWS_OFF);
       f->known[topic] = rpc->subscriptions[i]->subscribe ? KNOWS_ON : KNOWS_OFF;
     }
+  g_assert_cmpuint (rpc->n_subscriptions, <=, AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS);
+  g_assert_cmpuint (rpc->n_publish, <=, AVI_RPC_QUEUE_MAX_MESSAGES);
   for (gsize i = 0; i < rpc->n_publish; i++)
     check_message (f, rpc->publish[i]);
   if (rpc->control != NULL)

@@ -151,7 +151,7 @@ avi_rpc_queue_drop_exchange (AviRpcQueue *self, const char *topic)
 gboolean
 avi_rpc_queue_exchange (AviRpcQueue *self, GRefString *topic, AviSpan fields)
 {
-  if (self->exchange_bytes + fields.len > AVI_RPC_QUEUE_MAX_GOSSIP)
+  if (self->exchange_bytes + fields.len > AVI_RPC_QUEUE_MAX_EXCHANGE)
     return FALSE;
   g_hash_table_insert (self->exchanges, g_ref_string_acquire (topic), g_bytes_new (fields.data, fields.len));
   self->exchange_bytes += fields.len;
@@ -318,12 +318,22 @@ typedef struct
 {
   GByteArray *body;
   GByteArray *control;
+  gsize subscription_bytes; /* of the body */
+  guint n_subscriptions;
+  guint n_messages;
 } AviRpcDraft;
 
 static gboolean
 avi_rpc_draft_has_room (const AviRpcDraft *self, gsize len)
 {
   return self->body->len - LEN_ROOM + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_RPC;
+}
+
+static gboolean
+avi_rpc_draft_has_control_room (const AviRpcDraft *self, gsize len)
+{
+  return avi_rpc_draft_has_room (self, len)
+         && self->subscription_bytes + self->control->len + CONTROL_OVERHEAD + len <= AVI_RPC_QUEUE_MAX_CONTROL;
 }
 
 /* What goes first finds an empty draft, and fits. */
@@ -346,14 +356,16 @@ avi_rpc_queue_pop_subscriptions (AviRpcQueue *self, AviRpcDraft *draft)
   gpointer topic, subscribe;
 
   g_hash_table_iter_init (&iter, self->subscriptions);
-  while (g_hash_table_iter_next (&iter, &topic, &subscribe))
+  while (draft->n_subscriptions < AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS && g_hash_table_iter_next (&iter, &topic, &subscribe))
     {
       g_byte_array_set_size (part, 0);
       avi_rpc_put_varint (part, AVI_SUBSCRIPTION_SUBSCRIBE, (GPOINTER_TO_UINT (subscribe) & SUBSCRIPTION_ON) != 0);
       avi_rpc_put_bytes (part, AVI_SUBSCRIPTION_TOPIC, AVI_SPAN_STRING (topic));
-      if (!avi_rpc_draft_has_room (draft, avi_rpc_get_field_len (part->len)))
+      if (!avi_rpc_draft_has_control_room (draft, avi_rpc_get_field_len (part->len)))
         return;
       avi_rpc_put_bytes (draft->body, AVI_RPC_SUBSCRIPTION, AVI_SPAN (part->data, part->len));
+      draft->subscription_bytes += avi_rpc_get_field_len (part->len);
+      draft->n_subscriptions++;
       g_hash_table_iter_remove (&iter);
     }
 }
@@ -378,7 +390,7 @@ avi_rpc_queue_pop_grafts (AviRpcQueue *self, AviRpcDraft *draft)
         g_byte_array_append (part, g_bytes_get_data (exchange, NULL), g_bytes_get_size (exchange));
       if (backoff > 0)
         avi_rpc_put_varint (part, AVI_PRUNE_BACKOFF, backoff);
-      if (!avi_rpc_draft_has_room (draft, avi_rpc_get_field_len (part->len)))
+      if (!avi_rpc_draft_has_control_room (draft, avi_rpc_get_field_len (part->len)))
         return;
       avi_rpc_queue_drop_exchange (self, topic);
       avi_rpc_put_bytes (draft->control, backoff == GRAFT ? AVI_CONTROL_GRAFT : AVI_CONTROL_PRUNE,
@@ -397,9 +409,11 @@ avi_rpc_queue_pop_messages (AviRpcQueue *self, AviRpcQueueRank rank, AviRpcDraft
     {
       g_autoptr(AviGossipMessage) message = NULL;
 
-      if (!avi_rpc_draft_has_room (draft, avi_rpc_queue_lane_peek (lane)->entry.len))
+      if (draft->n_messages == AVI_RPC_QUEUE_MAX_MESSAGES
+          || !avi_rpc_draft_has_room (draft, avi_rpc_queue_lane_peek (lane)->entry.len))
         return FALSE;
       message = avi_rpc_queue_take_message (self, rank);
+      draft->n_messages++;
       g_byte_array_append (draft->body, message->entry.data, message->entry.len);
     }
   return TRUE;
@@ -409,7 +423,7 @@ static void
 avi_rpc_queue_pop_gossip (AviRpcQueue *self, AviRpcDraft *draft)
 {
   while (!g_queue_is_empty (&self->gossip)
-         && avi_rpc_draft_has_room (draft, g_bytes_get_size (g_queue_peek_head (&self->gossip))))
+         && avi_rpc_draft_has_control_room (draft, g_bytes_get_size (g_queue_peek_head (&self->gossip))))
     {
       g_autoptr(GBytes) fields = avi_rpc_queue_take_gossip (self);
       AviSpan span = avi_span_from_bytes (fields);
@@ -440,7 +454,8 @@ static GBytes *
 avi_rpc_queue_pop_mixed (AviRpcQueue *self)
 {
   g_autoptr(GByteArray) control = g_byte_array_new ();
-  AviRpcDraft draft = { g_byte_array_sized_new (LEN_ROOM + (guint) MIN (self->bytes, AVI_RPC_QUEUE_MAX_RPC)), control };
+  guint size = LEN_ROOM + (guint) MIN (self->bytes, AVI_RPC_QUEUE_MAX_RPC);
+  AviRpcDraft draft = { .body = g_byte_array_sized_new (size), .control = control };
 
   g_byte_array_set_size (draft.body, LEN_ROOM);
   avi_rpc_queue_pop_urgent (self, &draft);

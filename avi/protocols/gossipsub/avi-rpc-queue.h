@@ -20,7 +20,14 @@ G_BEGIN_DECLS
 /* Bytes of an RPC of several parts: what a rust-libp2p node takes unless it is told otherwise. A
  * message that alone is more goes alone. */
 #define AVI_RPC_QUEUE_MAX_RPC    (64 * 1024)
-#define AVI_RPC_QUEUE_MAX_GOSSIP (16 * 1024)
+/* Likewise of one RPC, or rust-libp2p ends the stream, and of too many subscriptions takes none: messages;
+ * subscriptions; bytes of these and of control, of which a single piece is the smaller by what frames it. */
+#define AVI_RPC_QUEUE_MAX_MESSAGES      500
+#define AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS 100
+#define AVI_RPC_QUEUE_MAX_CONTROL       (16 * 1024)
+#define AVI_RPC_QUEUE_MAX_GOSSIP        (AVI_RPC_QUEUE_MAX_CONTROL - 64)
+/* Of what PRUNEs say beside: the rest is for a topic's name. */
+#define AVI_RPC_QUEUE_MAX_EXCHANGE      (14 * 1024)
 /* Gossip has one part in so many of a queue: beyond it the oldest gives way to what is newer. */
 #define AVI_RPC_QUEUE_GOSSIP_SHARE 8
 
@@ -53,7 +60,7 @@ typedef struct
   GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
   AviRpcQueueLane lanes[AVI_RPC_QUEUE_N_RANKS];
   GHashTable *exchanges;     /* topic's name → GBytes of what a PRUNE says beside (PX) */
-  gsize       exchange_bytes; /* at most AVI_RPC_QUEUE_MAX_GOSSIP */
+  gsize       exchange_bytes; /* at most AVI_RPC_QUEUE_MAX_EXCHANGE */
   GQueue      gossip;        /* GBytes: fields of a ControlMessage */
   GByteArray *urgent;        /* likewise, to go first; at most AVI_RPC_QUEUE_MAX_GOSSIP; NULL: none */
   gboolean    extensions;    /* to be said with what goes first on the stream */

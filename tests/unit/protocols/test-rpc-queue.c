@@ -155,8 +155,8 @@ exchange (Fixture *f, const char *name, gsize size)
 static void
 test_exchange (Fixture *f, gconstpointer data)
 {
-  g_assert_true (exchange (f, "a", 10000));
-  g_assert_false (exchange (f, "b", 10000));
+  g_assert_true (exchange (f, "a", 8000));
+  g_assert_false (exchange (f, "b", 8000));
   g_assert_true (exchange (f, "c", 6000));
   with_topic (f, "c", avi_rpc_queue_graft); /* in place of the PRUNE */
   g_assert_true (exchange (f, "d", 6000));
@@ -164,6 +164,49 @@ test_exchange (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->notes.n_named, ==, 2);
   gossip_assert_lines (f->notes.sent, "1 graft c; 1 prune a for 60 s; 1 prune b for 60 s; 1 prune d for 60 s");
   g_assert_cmpuint (f->queue.exchange_bytes, ==, 0);
+}
+
+/* What a peer takes of one RPC by default (rust-libp2p). */
+static void
+test_counts (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i <= AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS; i++)
+    {
+      g_autofree char *topic = g_strdup_printf ("topic %u", i);
+
+      with_topic (f, topic, subscribe);
+    }
+  g_assert_true (pop (f));
+  g_assert_cmpuint (f->notes.sent->len, ==, AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS);
+  g_assert_true (pop (f));
+  g_assert_cmpuint (f->notes.sent->len, ==, AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS + 1);
+  g_assert_false (pop (f));
+
+  g_ptr_array_set_size (f->notes.sent, 0);
+  for (guint i = 0; i <= AVI_RPC_QUEUE_MAX_MESSAGES; i++)
+    push_own (f, "x");
+  g_assert_true (pop (f));
+  g_assert_cmpuint (f->notes.sent->len, ==, AVI_RPC_QUEUE_MAX_MESSAGES);
+  g_assert_true (pop (f));
+  g_assert_cmpuint (f->notes.sent->len, ==, AVI_RPC_QUEUE_MAX_MESSAGES + 1);
+  g_assert_false (pop (f));
+}
+
+static void
+test_control_bytes (Fixture *f, gconstpointer data)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < 5; i++)
+    g_assert_true (push_gossip (f, 6000));
+  while (!avi_rpc_queue_is_empty (&f->queue))
+    {
+      g_autoptr(GBytes) rpc = avi_rpc_queue_pop (&f->queue);
+
+      g_assert_cmpuint (g_bytes_get_size (rpc), <=, AVI_RPC_QUEUE_MAX_CONTROL + 4);
+      n++;
+    }
+  g_assert_cmpuint (n, ==, 3);
 }
 
 static void
@@ -249,7 +292,7 @@ test_split (Fixture *f, gconstpointer data)
   pop_all (f);
   g_assert_cmpuint (f->notes.sent->len, ==, 1200);
   g_assert_cmpuint (f->notes.largest, <=, AVI_RPC_QUEUE_MAX_RPC);
-  g_assert_cmpuint (f->notes.n_rpcs, <, 110);
+  g_assert_cmpuint (f->notes.n_rpcs, <, 345); /* one for each gossip, most of all */
 }
 
 static void
@@ -435,6 +478,8 @@ main (int argc, char **argv)
   ADD ("what may have been lost is told again", 0, test_in_doubt);
   ADD ("one message alone is sent as it lies", 0, test_shared);
   ADD ("much is spread over several RPCs", 0, test_split);
+  ADD ("an RPC has no more messages and subscriptions than its peer takes", 0, test_counts);
+  ADD ("nor more bytes of control", 0, test_control_bytes);
   ADD ("a large message goes alone, in its turn", 0, test_large_message);
   ADD ("the oldest messages of others give way to newer ones, and to gossip within its share", 10000,
        test_others_give_way);
