@@ -60,12 +60,14 @@ typedef struct
 
 /* The router wants a connection: avi-pubsub-peers.c. */
 void avi_pubsub_dial        (AviPubsub *self, const AviGossipsubEvent *event);
-/* Tells what the router has to tell. */
+
 /* A publisher that waits until its message is with the sockets of those who are to get it. */
 typedef struct _AviReceipt AviReceipt;
 
 /* Does what the router has to tell; messages are gathered for `deliver`. */
 void avi_pubsub_hear        (AviPubsub *self);
+/* Checks signatures until the next RPC's find room. */
+void avi_pubsub_make_room   (AviPubsub *self);
 /* Takes what was heard to the program: before anything else is told to it. */
 void avi_pubsub_deliver     (AviPubsub *self);
 /* Hands what the router has to send to the streams. */

@@ -247,6 +247,7 @@ avi_input_read (Input  *self,
          && avi_gossipsub_receive (pubsub->router, &connection->peer, rpc, avi_loop_now (pubsub->engine->loop), &error))
     {
       avi_pubsub_hear (pubsub);
+      avi_pubsub_make_room (pubsub);
       any = TRUE;
     }
   avi_pubsub_deliver (pubsub);

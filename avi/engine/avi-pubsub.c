@@ -96,18 +96,27 @@ avi_pubsub_hear (AviPubsub *self)
     avi_pubsub_tell (self, &event);
 }
 
-/* Once a round, for what all of its RPCs brought. */
-static void
+/* Once a round, for what all of its RPCs brought. TRUE: there is more to be done. */
+static gboolean
 avi_pubsub_verify (AviPubsub *self)
 {
   gboolean valid;
   guint64 ticket;
 
-  if (avi_verifier_work (self->verifier))
-    avi_loop_wake (self->engine->loop);
+  gboolean more = avi_verifier_work (self->verifier);
+
   while (avi_verifier_next (self->verifier, &ticket, &valid))
     avi_gossipsub_verified (self->router, ticket, valid, avi_loop_now (self->engine->loop));
   avi_pubsub_hear (self);
+  return more;
+}
+
+/* Between two RPCs: where so many are being checked that the next one's might find no room they are checked first. */
+void
+avi_pubsub_make_room (AviPubsub *self)
+{
+  while (avi_gossipsub_is_busy (self->router) && avi_pubsub_verify (self))
+    ;
 }
 
 static void
@@ -186,7 +195,8 @@ avi_pubsub_pump (AviPubsub *self)
 {
   avi_pubsub_hear (self);
   avi_pubsub_deliver (self);
-  avi_pubsub_verify (self);
+  if (avi_pubsub_verify (self))
+    avi_loop_wake (self->engine->loop);
   avi_pubsub_deliver (self);
   avi_pubsub_send (self);
   avi_pubsub_go_on (self);

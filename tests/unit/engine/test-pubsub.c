@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "log-keeper.h"
+#include "protocols/gossipsub/avi-gossipsub-private.h"
 #include "pubsub-fixture.h"
 
 /* Counted a moment after it is heard. */
@@ -49,6 +50,21 @@ test_wrong_signature (PubsubFixture *fixture, gconstpointer data)
 }
 
 /* Its connection proves who it is, and there is nobody else to whom its signature matters. */
+/* More than may be checked at a time: whoever reads checks before it reads on. */
+static void
+test_too_many (PubsubFixture *fixture, gconstpointer data)
+{
+  const guint n = 3 * AVI_GOSSIPSUB_MAX_CHECKS;
+
+  pubsub_fixture_relay (fixture);
+  for (guint i = 0; i + 1 < n; i++)
+    pubsub_fixture_say_message (fixture, "one of many", i, 0);
+  pubsub_fixture_say_message (fixture, "last", n, 0);
+  pubsub_fixture_await (fixture, "last");
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "messages-unverified"), ==, 0);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "messages-delivered"), ==, n);
+}
+
 static void
 test_own_word (PubsubFixture *fixture, gconstpointer data)
 {
@@ -247,6 +263,7 @@ main (int argc, char **argv)
   log_keeper_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("/pubsub/messages with a wrong signature are dropped and counted, the stream goes on", test_wrong_signature);
+  ADD ("/pubsub/of many messages that others pass on none is dropped", test_too_many);
   ADD ("/pubsub/what its author says itself needs no signature where nobody else gets it", test_own_word);
   ADD ("/pubsub/many messages at once are checked and heard in order", test_many);
   ADD ("/pubsub/when a message was received is right after the wall clock was set", test_wall_clock);
