@@ -115,7 +115,8 @@ avi_pubsub_verify (AviPubsub *self)
 void
 avi_pubsub_make_room (AviPubsub *self)
 {
-  while (avi_gossipsub_is_busy (self->router) && avi_pubsub_verify (self))
+  /* A thread of the pool may have been put aside with the first of them, for which all the others wait. */
+  while (avi_gossipsub_is_busy (self->router) && (avi_pubsub_verify (self) || avi_verifier_wait (self->verifier)))
     ;
 }
 

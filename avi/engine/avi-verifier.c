@@ -34,6 +34,7 @@ struct _AviVerifier
   Job *unclaimed; /* the first that nobody looks at yet */
   guint n_unclaimed;
   gboolean woken; /* the engine is going to ask for answers */
+  gboolean waiting; /* the engine does, for the first answer */
   gboolean ending;
 };
 
@@ -169,7 +170,9 @@ avi_verifier_run (gpointer data)
           continue;
         }
       avi_verifier_do (self, job);
-      if (job == self->first && !self->woken)
+      if (job == self->first && self->waiting)
+        avi_signal (&self->lock);
+      else if (job == self->first && !self->woken)
         {
           self->woken = TRUE;
           self->wake (self->wake_data);
@@ -217,6 +220,23 @@ avi_verifier_work (AviVerifier *self)
   n_left = self->n_unclaimed;
   avi_unlock (&self->lock);
   return n_left > 0;
+}
+
+gboolean
+avi_verifier_wait (AviVerifier *self)
+{
+  gboolean done;
+
+  if (self->n_pending == 0)
+    return FALSE;
+  avi_lock (&self->lock);
+  self->waiting = TRUE;
+  while (!self->first->done && self->first != self->unclaimed)
+    avi_wait (&self->lock, G_MAXINT64);
+  self->waiting = FALSE;
+  done = self->first->done;
+  avi_unlock (&self->lock);
+  return done;
 }
 
 guint

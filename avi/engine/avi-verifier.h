@@ -35,6 +35,9 @@ void         avi_verifier_add  (AviVerifier *self, guint64 ticket, AviPublicKey 
 gboolean     avi_verifier_work (AviVerifier *self);
 /* The next answer. FALSE: it is not there yet. */
 gboolean     avi_verifier_next (AviVerifier *self, guint64 *ticket, gboolean *valid);
+/* Blocks until it is there, where a thread of the pool is at it: no longer than that thread takes for one. FALSE: nobody
+ * is, or nothing was asked. */
+gboolean     avi_verifier_wait (AviVerifier *self);
 /* Threads that there are by now. */
 guint        avi_verifier_get_n_threads (AviVerifier *self);
 

@@ -133,6 +133,27 @@ test_many (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (avi_verifier_get_n_threads (verifier), ==, 3);
 }
 
+/* For an engine that cannot go on before. */
+static void
+test_wait (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviVerifier) verifier = avi_verifier_new (3, wake, fixture);
+  guint n = 0;
+
+  g_assert_false (avi_verifier_wait (verifier));
+  add (fixture, verifier, 0);
+  g_assert_false (avi_verifier_wait (verifier)); /* nobody is at it */
+  for (guint i = 1; i < N; i++)
+    add (fixture, verifier, i);
+  while (n < N)
+    {
+      if (!avi_verifier_work (verifier))
+        g_assert_true (avi_verifier_wait (verifier));
+      n += take (verifier, n);
+    }
+  g_assert_false (avi_verifier_wait (verifier));
+}
+
 /* The pool alone, while the engine does something else. */
 static void
 test_pool_alone (Fixture *fixture, gconstpointer data)
@@ -223,6 +244,7 @@ main (int argc, char **argv)
   ADD ("a few signatures are checked at once, without a thread", test_few);
   ADD ("without a pool a round checks a few", test_no_pool);
   ADD ("many are checked by all, and answered in order", test_many);
+  ADD ("who cannot go on waits for the first answer", test_wait);
   ADD ("the pool wakes whoever waits for it", test_pool_alone);
   ADD ("what waits is bounded by who adds to it", test_full);
   ADD ("it goes on where the process forks", test_fork);
