@@ -36,6 +36,7 @@ avi_core_append_locked (AviCore    *self,
 {
   gboolean was_empty = self->first_command == NULL;
 
+  command->n_published = self->n_published;
   if (was_empty)
     self->first_command = command;
   else

@@ -31,6 +31,7 @@ struct _AviCore
   AviCommand *first_command;
   AviCommand *last_command;
 
+  guint64       n_published; /* which numbers them */
   GQueue        publications; /* of AviPublication, by their `link`: for the engine to take */
   AviBacklog    queued;       /* these */
   AviBacklog    held;         /* those for which nobody subscribes, of all topics */

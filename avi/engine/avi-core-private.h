@@ -45,6 +45,7 @@ struct _AviCommand
   char          *text;
   guint          number;
   guint64        ticket;
+  guint64        n_published; /* by the program, before it */
   AviEngineFunc  run;
   gpointer       run_data;
 };
@@ -55,6 +56,7 @@ void        avi_command_free        (AviCommand *self);
 typedef struct
 {
   GList          link; /* in whichever queue it waits; data: itself */
+  guint64        number; /* of all that the program published, from 1 on */
   struct _AviTopicEntry *entry;
   const char    *topic; /* the entry's */
   GBytes        *data;
@@ -112,8 +114,9 @@ void        avi_core_set_count      (AviCore *self, AviCount what, guint64 value
 /* Any thread, while the device runs: calls @run between two rounds of the engine, in its thread. For tests and
  * benchmarks, which reach what no public type shows yet. */
 void        avi_core_run            (AviCore *self, AviEngineFunc run, gpointer user_data);
-/* Appends what the program published, oldest first, until that is @max_bytes or more. */
-void        avi_core_take_publications (AviCore *self, gsize max_bytes, GQueue *out);
+/* Appends what the program published, oldest first, until that is @max_bytes or more. @in_order: nothing that
+ * came after a command that still waits, for it may lean on that (how a topic is treated). */
+void        avi_core_take_publications (AviCore *self, gsize max_bytes, gboolean in_order, GQueue *out);
 /* FALSE with AVI_ERROR_LIMIT: it cannot be held. */
 gboolean    avi_core_hold              (AviCore *self, AviPublication *publication, GError **error);
 /* They are with the router, or dropped: frees them, and empties the queue. */

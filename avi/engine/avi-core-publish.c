@@ -72,6 +72,7 @@ avi_core_queue_locked (AviCore        *self,
 
   avi_backlog_add (&publication->entry->queued, size);
   avi_backlog_add (&self->queued, size);
+  publication->number = ++self->n_published;
   g_queue_push_tail_link (&self->publications, &publication->link);
 }
 
@@ -252,13 +253,18 @@ avi_core_cancel_publication_locked (AviCore *self,
 void
 avi_core_take_publications (AviCore *self,
                             gsize    max_bytes,
+                            gboolean in_order,
                             GQueue  *out)
 {
   AviPublication *publication;
+  guint64 last = G_MAXUINT64;
   gsize bytes = 0;
 
   avi_core_lock (self);
-  while (bytes < max_bytes && (publication = g_queue_peek_head (&self->publications)) != NULL)
+  if (in_order && self->first_command != NULL)
+    last = self->first_command->n_published;
+  while (bytes < max_bytes && (publication = g_queue_peek_head (&self->publications)) != NULL
+         && publication->number <= last)
     {
       avi_core_unqueue_locked (self, publication);
       g_queue_push_tail_link (out, &publication->link);

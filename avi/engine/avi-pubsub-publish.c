@@ -217,12 +217,13 @@ avi_pubsub_submit_or_hold (AviPubsub      *self,
 
 /* NULL: there is nothing more. */
 static AviPublication *
-avi_pubsub_pop_ready (AviPubsub *self)
+avi_pubsub_pop_ready (AviPubsub *self,
+                      gboolean   in_order)
 {
   GList *link;
 
   if (self->ready.length == 0)
-    avi_core_take_publications (self->engine->core, BATCH, &self->ready);
+    avi_core_take_publications (self->engine->core, BATCH, in_order, &self->ready);
   link = g_queue_pop_head_link (&self->ready);
   return link != NULL ? link->data : NULL;
 }
@@ -233,7 +234,8 @@ avi_pubsub_go_on (AviPubsub *self)
   AviPublication *publication;
   guint n = 0;
 
-  while (self->full_until == G_MININT64 && n < MAX_IN_A_ROW && (publication = avi_pubsub_pop_ready (self)) != NULL)
+  while (self->full_until == G_MININT64 && n < MAX_IN_A_ROW
+         && (publication = avi_pubsub_pop_ready (self, TRUE)) != NULL)
     {
       avi_pubsub_submit_or_hold (self, publication);
       n++;
@@ -251,7 +253,7 @@ avi_pubsub_end_publishing (AviPubsub *self)
 {
   AviPublication *publication;
 
-  while ((publication = avi_pubsub_pop_ready (self)) != NULL)
+  while ((publication = avi_pubsub_pop_ready (self, FALSE)) != NULL)
     avi_pubsub_submit_or_hold (self, publication);
   avi_pubsub_deliver (self);
   while ((publication = g_queue_peek_head (&self->held)) != NULL)

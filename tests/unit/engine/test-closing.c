@@ -98,6 +98,7 @@ test_by_peer (Fixture *fixture, gconstpointer data)
   connect_puppet (fixture);
   g_clear_pointer (&fixture->puppets[0], puppet_free);
   run_until_said (fixture, "inbound connection ended by the peer: ");
+  core_fixture_settle (&fixture->under_test); /* what is read comes after what is said */
   info = core_fixture_look (&fixture->under_test, fixture->other);
   g_assert_true (info == NULL || g_str_has_prefix (info->last_error, "ended by the peer: "));
 }

@@ -116,6 +116,29 @@ test_cancelled_in_queue (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_held (fixture, TOPIC), ==, 0);
 }
 
+/* It may lean on one of them: how its topic is treated. */
+static void
+test_after_commands (CoreFixture *fixture, gconstpointer data)
+{
+  GQueue out = G_QUEUE_INIT;
+
+  core_fixture_start (fixture);
+  gate_close_behind (fixture);
+  for (AviCommand *next, *left = avi_core_take_commands (fixture->core); left != NULL; left = next) /* the gate's */
+    {
+      next = left->next;
+      avi_command_free (left);
+    }
+  g_assert_true (publish (fixture, TOPIC, 1, 0, NULL, NULL));
+  avi_core_discover (fixture->core);
+  g_assert_true (publish (fixture, TOPIC, 1, 0, NULL, NULL));
+  avi_core_take_publications (fixture->core, G_MAXSIZE, TRUE, &out);
+  g_assert_cmpuint (out.length, ==, 1);
+  avi_core_take_publications (fixture->core, G_MAXSIZE, FALSE, &out);
+  g_assert_cmpuint (out.length, ==, 2);
+  avi_core_end_publications (fixture->core, &out);
+}
+
 /* The queue is refused with the stop, too. */
 static void
 test_queued_at_the_end (CoreFixture *fixture, gconstpointer data)
@@ -271,6 +294,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("a full queue says its sizes, on which topic most is, and who has no room", test_who_used_it_up);
   ADD ("what is cancelled before the engine has it is gone", test_cancelled_in_queue);
+  ADD ("what is published goes behind the commands that came before", test_after_commands);
   ADD ("what was published just before a stop is answered", test_queued_at_the_end);
   ADD ("no more messages are held on a topic than may be", test_held_messages);
   ADD ("no more bytes are held on a topic than may be", test_held_bytes);
