@@ -4,6 +4,7 @@
 #include "avi-loop.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct _AviLoop
 
   void   (*woken) (gpointer user_data);
   gpointer woken_data;
+  atomic_bool was_woken; /* since the round before */
   void   (*after_round) (gpointer user_data);
   gpointer after_round_data;
 
@@ -350,6 +352,8 @@ avi_loop_iterate (AviLoop *self,
   n = may_block ? avi_loop_wait (self, events) : epoll_wait (self->epoll_fd, events, BATCH, 0);
   self->dispatching = TRUE;
   self->now = g_get_monotonic_time ();
+  if (atomic_exchange (&self->was_woken, FALSE))
+    self->woken (self->woken_data);
   avi_loop_run_watches (self, events, n);
   avi_loop_run_timers (self);
   if (self->after_round != NULL)
@@ -394,13 +398,11 @@ avi_loop_set_dispatch (AviLoop    *self,
   g_source_set_callback (self->source, dispatch, user_data, NULL);
 }
 
+/* That it ended the wait was all that it is for. */
 static void
 avi_loop_wake_ready (AviWatch *watch,
                      guint32   events)
 {
-  AviLoop *self = AVI_CONTAINER_OF (watch, AviLoop, wake_watch);
-
-  self->woken (self->woken_data);
 }
 
 AviLoop *
@@ -461,8 +463,10 @@ avi_loop_wake (AviLoop *self)
 {
   guint64 one = 1;
 
+  if (avi_loop_is_of_parent (self) || atomic_exchange (&self->was_woken, TRUE))
+    return;
   /* Fails only when it is full, after 2^64 writes. */
-  if (!avi_loop_is_of_parent (self) && write (self->event_fd, &one, sizeof one) < 0)
+  if (write (self->event_fd, &one, sizeof one) < 0)
     return;
 }
 

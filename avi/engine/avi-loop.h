@@ -47,7 +47,8 @@ void     avi_loop_free   (AviLoop *self);
 void     avi_loop_set_dispatch (AviLoop *self, GSourceFunc dispatch, gpointer user_data);
 /* One round: acts on what has happened and on timers that are due; first waits for that, where it may. */
 void     avi_loop_iterate (AviLoop *self, gboolean may_block);
-/* Any thread: @woken is called soon, once for any number of wakes before it. */
+/* Any thread: @woken is called soon, once for any number of wakes before it, and before any watch that becomes ready
+ * from now on: what is said to an engine holds for what reaches it afterwards. */
 void     avi_loop_wake   (AviLoop *self);
 /* The monotonic time, in µs, at which the current round of events began; read once per round. */
 gint64   avi_loop_now    (AviLoop *self);

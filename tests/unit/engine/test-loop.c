@@ -57,6 +57,56 @@ test_wakes_collapse (Fixture      *fixture,
   g_assert_false (g_main_context_iteration (fixture->context, FALSE));
 }
 
+typedef struct
+{
+  AviWatch watch;
+  AviLoop *loop;
+  GString *told;
+} Listener;
+
+static void
+tell_woken (gpointer user_data)
+{
+  g_string_append_c (((Listener *) user_data)->told, 'w');
+}
+
+static void
+tell_read (AviWatch *watch,
+           guint32   events)
+{
+  Listener *self = (Listener *) watch;
+  char byte;
+
+  g_assert_cmpint (read (watch->fd, &byte, 1), ==, 1);
+  g_string_append_c (self->told, byte);
+}
+
+/* What was read a moment ago stays in the kernel's list, and comes before who wakes now. */
+static void
+test_wake_is_first (Fixture      *fixture,
+                    gconstpointer data)
+{
+  Listener listener = { .told = g_string_new (NULL) };
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC | O_NONBLOCK), ==, 0);
+  listener.loop = avi_loop_new (NULL, tell_woken, &listener);
+  g_assert_true (avi_loop_watch (listener.loop, &listener.watch, fds[0], EPOLLIN, tell_read, NULL));
+  g_assert_cmpint (write (fds[1], "1", 1), ==, 1);
+  avi_loop_iterate (listener.loop, FALSE);
+  avi_loop_wake (listener.loop);
+  g_assert_cmpint (write (fds[1], "2", 1), ==, 1);
+  avi_loop_iterate (listener.loop, FALSE);
+  avi_loop_iterate (listener.loop, FALSE);
+  g_assert_cmpstr (listener.told->str, ==, "1w2");
+
+  avi_loop_unwatch (listener.loop, &listener.watch);
+  avi_loop_free (listener.loop);
+  g_string_free (listener.told, TRUE);
+  close (fds[0]);
+  close (fds[1]);
+}
+
 /* --- timers --- */
 
 typedef struct
@@ -353,6 +403,8 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/loop/a hundred wakes from a thread are one call", Fixture, NULL, setup, test_wakes_collapse, teardown);
+  g_test_add ("/loop/who wakes is heard before what becomes ready afterwards", Fixture, NULL, setup, test_wake_is_first,
+              teardown);
   g_test_add ("/loop/timers run in the order of their deadlines", Fixture, NULL, setup, test_timers_run_in_order,
               teardown);
   g_test_add ("/loop/a timer that was cleared never runs", Fixture, NULL, setup, test_cleared_timer_never_runs,
