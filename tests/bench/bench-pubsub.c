@@ -298,13 +298,22 @@ on_load (AviSubscription *subscription, AviMessage *message, Node *self)
     }
 }
 
+/* What is loaded with says who says it, or not. */
 static gboolean
-subscribe (GError **error)
+node_sign (Node *self, gboolean is_signed, GError **error)
+{
+  return avi_device_set_topic_policy (self->device, "load",
+                                      is_signed ? AVI_TOPIC_POLICY_SIGNED : AVI_TOPIC_POLICY_UNSIGNED, error);
+}
+
+static gboolean
+subscribe (gboolean is_signed, GError **error)
 {
   g_auto(Node) node = { 0 };
 
   node_init (&node);
-  if (!node_subscribe (&node, "load", G_CALLBACK (on_load), error) || !avi_device_start (node.device, NULL, error))
+  if (!node_sign (&node, is_signed, error) || !node_subscribe (&node, "load", G_CALLBACK (on_load), error)
+      || !avi_device_start (node.device, NULL, error))
     return FALSE;
   node_tell_address (&node);
   return node_run (&node, error);
@@ -396,11 +405,11 @@ pause_for (guint ms)
 
 /* Connects, and returns when the subscriber is known to hear, whoever is between. */
 static gboolean
-node_meet (Node *self, const char *address, GError **error)
+node_meet (Node *self, const char *address, gboolean is_signed, GError **error)
 {
   node_init (self);
-  if (!node_subscribe (self, "ack", G_CALLBACK (on_ack), error) || !avi_device_start (self->device, NULL, error)
-      || !node_dial (self, address, error))
+  if (!node_sign (self, is_signed, error) || !node_subscribe (self, "ack", G_CALLBACK (on_ack), error)
+      || !avi_device_start (self->device, NULL, error) || !node_dial (self, address, error))
     return FALSE;
   for (guint i = 0; i < ATTEMPTS && self->n_answers == 0; i++)
     {
@@ -445,13 +454,13 @@ node_fill (Node *self, guint64 *n_sent, guint64 end, gsize size, GError **error)
 }
 
 static gboolean
-load (const char *address, gsize size, double seconds, GError **error)
+load (const char *address, gsize size, double seconds, gboolean is_signed, GError **error)
 {
   g_auto(Node) node = { 0 };
   guint64 n_sent = 0;
   gint64 started, took = 0;
 
-  if (!node_meet (&node, address, error))
+  if (!node_meet (&node, address, is_signed, error))
     return FALSE;
   started = now_ns ();
   /* What is sent last fills a step, so that an acknowledgement tells of it. */
@@ -477,7 +486,7 @@ pace (const char *address, guint n, GError **error)
   g_auto(Node) node = { 0 };
   gint64 turn;
 
-  if (!node_meet (&node, address, error))
+  if (!node_meet (&node, address, TRUE, error))
     return FALSE;
   turn = now_ns ();
   for (guint i = 0; i < n; i++)
@@ -497,9 +506,11 @@ static gboolean
 obey (int n, char **words, GError **error)
 {
   const char *verb = n > 0 ? words[0] : "";
+  gboolean is_signed = n == 0 || !g_str_equal (words[n - 1], "unsigned");
 
+  n -= !is_signed;
   if (g_str_equal (verb, "subscribe") && n == 1)
-    return subscribe (error);
+    return subscribe (is_signed, error);
   if (g_str_equal (verb, "relay") && n == 2)
     return relay (words[1], error);
   if (g_str_equal (verb, "mesh") && n == 1)
@@ -507,7 +518,7 @@ obey (int n, char **words, GError **error)
   if (g_str_equal (verb, "topics") && n == 2)
     return topics ((guint) g_ascii_strtoull (words[1], NULL, 10), error);
   if (g_str_equal (verb, "load") && n == 4)
-    return load (words[1], g_ascii_strtoull (words[2], NULL, 10), g_ascii_strtod (words[3], NULL), error);
+    return load (words[1], g_ascii_strtoull (words[2], NULL, 10), g_ascii_strtod (words[3], NULL), is_signed, error);
   if (g_str_equal (verb, "pace") && n == 3)
     return pace (words[1], (guint) g_ascii_strtoull (words[2], NULL, 10), error);
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "see peers/README.md");

@@ -358,6 +358,8 @@ MEASUREMENTS = (
     Measurement(publish_latency, (*ALL, 'bare'), (Figure('publish-latency', 'µs', 'lower'),)),
     Measurement(load('signed-64', 64), ALL, (Figure('signed-64', '/s', 'higher'),)),
     Measurement(load('signed-1024', 1024), ALL, (Figure('signed-1024', '/s', 'higher'),)),
+    Measurement(load('unsigned-64', 64, 'unsigned'), (*ALL, 'mosquitto', 'zenoh'),
+                (Figure('unsigned-64', '/s', 'higher'),)),
     Measurement(latency, (*ALL, 'mosquitto', 'zenoh'), (Figure('latency', 'µs', 'lower'),
                                                         Figure('latency-p99', 'µs', 'lower'))),
     Measurement(signed_python, ('avi',), (Figure('signed-python', '/s', 'higher'),)),
