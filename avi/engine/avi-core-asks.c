@@ -62,6 +62,22 @@ avi_core_wake (AviCore *self)
   avi_unlock (&self->wake_lock);
 }
 
+void
+avi_core_obey_here (AviCore *self)
+{
+  AviEngine *engine;
+  gboolean entered;
+
+  avi_lock (&self->wake_lock);
+  engine = self->to_wake;
+  entered = engine != NULL && avi_engine_enter (engine);
+  if (engine != NULL && !entered)
+    avi_engine_wake (engine);
+  avi_unlock (&self->wake_lock);
+  if (entered)
+    avi_engine_obey_here (engine);
+}
+
 AviCommand *
 avi_core_take_commands (AviCore *self)
 {

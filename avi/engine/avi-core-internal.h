@@ -32,6 +32,7 @@ struct _AviCore
   AviCommand *last_command;
 
   guint64       n_published; /* which numbers them */
+  gint64        published_at; /* the last of them; monotonic, in µs */
   GQueue        publications; /* of AviPublication, by their `link`: for the engine to take */
   AviBacklog    queued;       /* these */
   AviBacklog    held;         /* those for which nobody subscribes, of all topics */
@@ -80,6 +81,8 @@ void        avi_core_send_locked              (AviCore *self, AviCommand *comman
  * which the engine takes then, and it would have to wait for it. */
 gboolean    avi_core_append_locked            (AviCore *self, AviCommand *command);
 void        avi_core_wake                     (AviCore *self);
+/* The same, but an engine that rests is run by the caller's thread. */
+void        avi_core_obey_here                (AviCore *self);
 AviCommand *avi_command_new                   (AviCommandType type, const char *text, AviCall *call);
 /* TRUE: it was @call's that waited, and is gone. */
 gboolean    avi_core_cancel_publication_locked  (AviCore *self, AviCall *call);

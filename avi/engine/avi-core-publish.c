@@ -8,6 +8,12 @@
 #include "avi-error.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
 
+/* When the engine's work for a message is done by who publishes it: the least time since the one before, in µs, its most
+ * bytes, and the most peers that subscribe. */
+#define OBEY_HERE_INTERVAL        200
+#define OBEY_HERE_MAX_SIZE        4096
+#define OBEY_HERE_MAX_SUBSCRIBERS 8
+
 /* --- one message --- */
 
 static AviPublication *
@@ -179,21 +185,46 @@ avi_core_check_publish_locked (AviCore *self,
 
 /* --- the program's side --- */
 
+/* How the engine hears of a publication. */
+typedef enum
+{
+  AVI_CORE_TOLD, /* it was woken for one before, and has not looked yet */
+  AVI_CORE_TO_WAKE,
+  AVI_CORE_TO_OBEY_HERE
+} AviCoreTelling;
+
+/* To wake the engine's thread takes longer than what it has to do for a small message to a few. So whoever publishes one
+ * does that itself, unless messages come so close that the engine had better take many at a time. */
+static AviCoreTelling
+avi_core_choose_telling_locked (AviCore *self,
+                                gsize    size,
+                                guint    n_subscribers)
+{
+  gint64 now = g_get_monotonic_time ();
+  gboolean is_alone = now - self->published_at >= OBEY_HERE_INTERVAL;
+
+  self->published_at = now;
+  if (self->engine == NULL || self->publications.length > 1)
+    return AVI_CORE_TOLD;
+  if (is_alone && size <= OBEY_HERE_MAX_SIZE && n_subscribers > 0 && n_subscribers <= OBEY_HERE_MAX_SUBSCRIBERS)
+    return AVI_CORE_TO_OBEY_HERE;
+  return AVI_CORE_TO_WAKE;
+}
+
 /* Takes what was checked but for what is held. */
 static gint
-avi_core_publish_locked (AviCore    *self,
-                         const char *topic,
-                         GBytes     *data,
-                         guint       flags,
-                         AviCall    *call,
-                         gboolean   *must_wake,
-                         GError    **error)
+avi_core_publish_locked (AviCore        *self,
+                         const char     *topic,
+                         GBytes         *data,
+                         guint           flags,
+                         AviCall        *call,
+                         AviCoreTelling *telling,
+                         GError        **error)
 {
   AviTopicEntry *entry = avi_topic_table_use (&self->table, topic);
   gint n = GPOINTER_TO_INT (g_hash_table_lookup (self->subscribers, topic));
   gsize size = g_bytes_get_size (data);
   gboolean is_held = (flags & AVI_CORE_PUBLISH_HOLD) != 0 && n == 0;
-  gboolean was_empty = self->publications.length == 0;
   AviPublication *publication;
 
   if (is_held && !avi_core_check_held_locked (self, entry, size, error))
@@ -204,8 +235,7 @@ avi_core_publish_locked (AviCore    *self,
   avi_core_queue_locked (self, publication);
   entry->counts.n[AVI_TOPIC_PUBLISHED]++;
   entry->counts.n[AVI_TOPIC_PUBLISHED_BYTES] += size;
-  /* One wake-up serves any number before the engine looks. */
-  *must_wake = was_empty && self->engine != NULL;
+  *telling = avi_core_choose_telling_locked (self, size, n);
   return n;
 }
 
@@ -217,16 +247,18 @@ avi_core_publish (AviCore    *self,
                   AviCall    *call,
                   GError    **error)
 {
-  gboolean must_wake = FALSE;
+  AviCoreTelling telling = AVI_CORE_TOLD;
   gint n = -1;
 
   if (!avi_gossipsub_check_topic (topic, error))
     return -1;
   avi_core_lock (self);
   if (avi_core_check_publish_locked (self, g_bytes_get_size (data), call != NULL, error))
-    n = avi_core_publish_locked (self, topic, data, flags, call, &must_wake, error);
+    n = avi_core_publish_locked (self, topic, data, flags, call, &telling, error);
   avi_unlock (&self->lock);
-  if (must_wake)
+  if (telling == AVI_CORE_TO_OBEY_HERE)
+    avi_core_obey_here (self);
+  else if (telling == AVI_CORE_TO_WAKE)
     avi_core_wake (self);
   return n;
 }

@@ -29,6 +29,7 @@ typedef struct _AviBootstrap  AviBootstrap;
 
 struct _AviEngine
 {
+  AviLock            lock; /* of all of it, but while its thread waits for events */
   AviCore           *core;
   const AviSettings *settings;
   AviLoop           *loop;  /* NULL, and no guest: descriptors had run out */

@@ -307,6 +307,24 @@ avi_engine_wake (AviEngine *self)
     avi_loop_wake (self->loop);
 }
 
+gboolean
+avi_engine_enter (AviEngine *self)
+{
+  return self->loop != NULL && avi_try_lock (&self->lock);
+}
+
+void
+avi_engine_obey_here (AviEngine *self)
+{
+  avi_guest_enter (self->guest);
+  avi_loop_act_between (self->loop);
+  avi_guest_leave (self->guest);
+  /* Whoever runs it ends it, too. */
+  if (self->stopped)
+    avi_loop_wake (self->loop);
+  avi_unlock (&self->lock);
+}
+
 /* --- life --- */
 
 /* GLib ends the process where a context finds none: ours, or that of its worker, which a file monitor
@@ -331,6 +349,7 @@ avi_engine_new (AviCore           *core,
   AviEngine *self = g_new0 (AviEngine, 1);
 
   avi_crypto_init ();
+  avi_lock_init (&self->lock);
   self->core = core;
   self->settings = settings;
   self->random = avi_random_system ();
@@ -431,10 +450,9 @@ avi_engine_begin (AviEngine *self)
 }
 
 static gboolean
-avi_engine_go_on (AviEngine *self,
-                  gboolean   may_block)
+avi_engine_go_on (AviEngine *self)
 {
-  avi_loop_iterate (self->loop, may_block);
+  avi_loop_act (self->loop);
   if (!self->stopped)
     return TRUE;
   avi_engine_end (self);
@@ -448,11 +466,15 @@ avi_engine_iterate (AviEngine *self,
 {
   gboolean goes_on;
 
+  if (self->begun)
+    avi_loop_wait (self->loop, may_block);
+  avi_lock (&self->lock);
   if (self->guest != NULL)
     avi_guest_enter (self->guest);
-  goes_on = self->begun ? avi_engine_go_on (self, may_block) : avi_engine_begin (self);
+  goes_on = self->begun ? avi_engine_go_on (self) : avi_engine_begin (self);
   if (self->guest != NULL)
     avi_guest_leave (self->guest);
+  avi_unlock (&self->lock);
   return goes_on;
 }
 
@@ -482,6 +504,10 @@ avi_engine_get_poll (AviEngine *self,
 void
 avi_engine_free (AviEngine *self)
 {
+  /* Nobody enters it any more, but somebody may just be about to leave. */
+  avi_lock (&self->lock);
+  avi_unlock (&self->lock);
+  avi_lock_clear (&self->lock);
   /* What GIO still has under way was cancelled, and ends here. */
   g_clear_pointer (&self->guest, avi_guest_free);
   avi_limits_clear (&self->limits);

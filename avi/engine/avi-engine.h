@@ -24,5 +24,9 @@ int        avi_engine_get_poll (AviEngine *self, GPollFD *fd);
 void       avi_engine_free    (AviEngine *self);
 /* Any thread: there are commands. */
 void       avi_engine_wake    (AviEngine *self);
+/* Instead of waking it: TRUE where nobody runs it just now. Then nobody else does, nor frees it, until the caller has
+ * obeyed its commands, and sent what they gave rise to. */
+gboolean   avi_engine_enter   (AviEngine *self);
+void       avi_engine_obey_here (AviEngine *self);
 
 G_END_DECLS

@@ -47,7 +47,8 @@ avi_guest_new (AviLoop *loop)
   AviGuest *self = g_new0 (AviGuest, 1);
 
   self->loop = loop;
-  self->context = g_main_context_new ();
+  /* The loop polls for it, while nobody owns it: woken it has to be all the same. */
+  self->context = g_main_context_new_with_flags (G_MAIN_CONTEXT_FLAGS_OWNERLESS_POLLING);
   return self;
 }
 

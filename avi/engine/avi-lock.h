@@ -46,6 +46,12 @@ avi_lock (AviLock *self)
 {
   pthread_mutex_lock (&self->mutex);
 }
+/* FALSE: another thread has it, or this one. */
+static inline gboolean
+avi_try_lock (AviLock *self)
+{
+  return pthread_mutex_trylock (&self->mutex) == 0;
+}
 static inline void
 avi_unlock (AviLock *self)
 {

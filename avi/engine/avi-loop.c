@@ -49,8 +49,11 @@ struct _AviLoop
   gboolean may_spin;    /* on one processor whoever is to answer could not run meanwhile */
   guint    short_waits; /* in a row, up to the last one; at most CONVERSATION */
   gint64   now;         /* of the round under way; 0 outside of one */
-  gint64   ready_time;  /* as last told to the source */
+  gint64   ready_time;  /* until when who waits for it does so at most, which may have been told to the source */
   gboolean dispatching;
+
+  struct epoll_event events[BATCH]; /* of who waits, and then acts on them */
+  int                n_events;
 };
 
 typedef struct
@@ -126,16 +129,23 @@ avi_loop_heap_remove (AviLoop  *self,
     avi_loop_heap_down (self, last, index);
 }
 
+static gint64
+avi_loop_get_first_time (AviLoop *self)
+{
+  return self->heap->len > 1 ? avi_loop_heap_get (self, 1)->when : G_MAXINT64;
+}
+
 /* Setting the ready time of a source outside its dispatch wakes its context: only where it moved. */
 static void
 avi_loop_update_ready_time (AviLoop *self)
 {
-  gint64 when = self->heap->len > 1 ? avi_loop_heap_get (self, 1)->when : -1;
+  gint64 when = avi_loop_get_first_time (self);
 
-  if (self->source == NULL || self->dispatching || when == self->ready_time)
+  if (self->dispatching || when == self->ready_time)
     return;
   self->ready_time = when;
-  g_source_set_ready_time (self->source, when);
+  if (self->source != NULL)
+    g_source_set_ready_time (self->source, when == G_MAXINT64 ? -1 : when);
 }
 
 void
@@ -269,13 +279,12 @@ avi_loop_unwatch (AviLoop  *self,
 }
 
 static void
-avi_loop_run_watches (AviLoop                  *self,
-                      const struct epoll_event *events,
-                      int                       n)
+avi_loop_run_watches (AviLoop *self)
 {
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < self->n_events; i++)
     {
-      guint index = (guint) events[i].data.u64;
+      const struct epoll_event *event = &self->events[i];
+      guint index = (guint) event->data.u64;
       Slot *slot;
 
       /* None of ours: another process has the set, too. */
@@ -283,10 +292,11 @@ avi_loop_run_watches (AviLoop                  *self,
         continue;
       slot = &g_array_index (self->slots, Slot, index);
       /* Gone, or its place taken by another, since the kernel told. */
-      if (slot->watch == NULL || slot->generation != (guint32) (events[i].data.u64 >> 32))
+      if (slot->watch == NULL || slot->generation != (guint32) (event->data.u64 >> 32))
         continue;
-      slot->watch->func (slot->watch, events[i].events);
+      slot->watch->func (slot->watch, event->events);
     }
+  self->n_events = 0;
 }
 
 /* --- rounds --- */
@@ -303,9 +313,9 @@ avi_loop_get_timeout (AviLoop *self)
 {
   gint64 left;
 
-  if (self->heap->len <= 1)
+  if (self->ready_time == G_MAXINT64)
     return -1;
-  left = avi_loop_heap_get (self, 1)->when - g_get_monotonic_time ();
+  left = self->ready_time - g_get_monotonic_time ();
   return (int) CLAMP ((left + 999) / 1000, 0, G_MAXINT);
 }
 
@@ -320,8 +330,7 @@ get_time_waited (void)
 }
 
 static int
-avi_loop_wait (AviLoop            *self,
-               struct epoll_event *events)
+avi_loop_wait_long (AviLoop *self)
 {
   int timeout = avi_loop_get_timeout (self);
   gint64 began = get_time_waited ();
@@ -329,10 +338,10 @@ avi_loop_wait (AviLoop            *self,
 
   if (self->may_spin && self->short_waits == CONVERSATION && timeout != 0)
     do
-      n = epoll_wait (self->epoll_fd, events, BATCH, 0);
+      n = epoll_wait (self->epoll_fd, self->events, BATCH, 0);
     while (n == 0 && get_time_waited () - began < SPIN);
   if (n == 0)
-    n = epoll_wait (self->epoll_fd, events, BATCH, timeout);
+    n = epoll_wait (self->epoll_fd, self->events, BATCH, timeout);
   if (get_time_waited () - began >= SPIN)
     self->short_waits = 0;
   else if (self->short_waits < CONVERSATION)
@@ -341,26 +350,62 @@ avi_loop_wait (AviLoop            *self,
 }
 
 void
-avi_loop_iterate (AviLoop *self,
-                  gboolean may_block)
+avi_loop_wait (AviLoop *self,
+               gboolean may_block)
 {
-  struct epoll_event events[BATCH];
-  int n;
+  if (!avi_loop_is_of_parent (self))
+    self->n_events = may_block ? avi_loop_wait_long (self) : epoll_wait (self->epoll_fd, self->events, BATCH, 0);
+}
 
-  if (avi_loop_is_of_parent (self))
-    return;
-  n = may_block ? avi_loop_wait (self, events) : epoll_wait (self->epoll_fd, events, BATCH, 0);
+static void
+avi_loop_begin_round (AviLoop *self)
+{
   self->dispatching = TRUE;
   self->now = g_get_monotonic_time ();
-  if (atomic_exchange (&self->was_woken, FALSE))
-    self->woken (self->woken_data);
-  avi_loop_run_watches (self, events, n);
-  avi_loop_run_timers (self);
+}
+
+static void
+avi_loop_end_round (AviLoop *self)
+{
   if (self->after_round != NULL)
     self->after_round (self->after_round_data);
   self->now = 0;
   self->dispatching = FALSE;
+}
+
+void
+avi_loop_act (AviLoop *self)
+{
+  if (avi_loop_is_of_parent (self))
+    return;
+  avi_loop_begin_round (self);
+  if (atomic_exchange (&self->was_woken, FALSE))
+    self->woken (self->woken_data);
+  avi_loop_run_watches (self);
+  avi_loop_run_timers (self);
+  avi_loop_end_round (self);
   avi_loop_update_ready_time (self);
+}
+
+void
+avi_loop_act_between (AviLoop *self)
+{
+  if (avi_loop_is_of_parent (self))
+    return;
+  avi_loop_begin_round (self);
+  self->woken (self->woken_data);
+  avi_loop_end_round (self);
+  /* Who waits would do so for too long. */
+  if (avi_loop_get_first_time (self) < self->ready_time)
+    avi_loop_wake (self);
+}
+
+void
+avi_loop_iterate (AviLoop *self,
+                  gboolean may_block)
+{
+  avi_loop_wait (self, may_block);
+  avi_loop_act (self);
 }
 
 static gboolean
@@ -420,7 +465,7 @@ avi_loop_new (GMainContext *context,
   self->free_slots = g_array_new (FALSE, FALSE, sizeof (guint));
   self->heap = g_ptr_array_new ();
   g_ptr_array_add (self->heap, NULL);
-  self->ready_time = -1;
+  self->ready_time = G_MAXINT64;
   self->may_spin = g_get_num_processors () > 1;
   self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   self->event_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -47,6 +47,11 @@ void     avi_loop_free   (AviLoop *self);
 void     avi_loop_set_dispatch (AviLoop *self, GSourceFunc dispatch, gpointer user_data);
 /* One round: acts on what has happened and on timers that are due; first waits for that, where it may. */
 void     avi_loop_iterate (AviLoop *self, gboolean may_block);
+/* The two halves of it, for who has a lock that others take as well: while one thread waits, without it, another that
+ * has it may act in between, on what the loop was woken for alone. The thread that waits sees to all else. */
+void     avi_loop_wait    (AviLoop *self, gboolean may_block);
+void     avi_loop_act     (AviLoop *self);
+void     avi_loop_act_between (AviLoop *self);
 /* Any thread: @woken is called soon, once for any number of wakes before it, and before any watch that becomes ready
  * from now on: what is said to an engine holds for what reaches it afterwards. */
 void     avi_loop_wake   (AviLoop *self);

@@ -159,6 +159,41 @@ test_publish_sync (void)
   g_assert_error (error, AVI_ERROR, AVI_ERROR_NOT_RUNNING);
 }
 
+#define N_ALONE 100
+
+static guint64
+get_bytes_sent (AviDevice *device)
+{
+  g_autoptr(GVariant) statistics = avi_device_get_statistics (device);
+  guint64 sent;
+
+  g_assert_true (g_variant_lookup (statistics, "bytes-sent", "t", &sent));
+  return sent;
+}
+
+/* Where the engine happens to be at work it is told to, so not each time. */
+static void
+test_sent_at_once (void)
+{
+  g_autoptr(AviDevice) from = start_device ("from");
+  g_autoptr(AviDevice) to = start_device ("to");
+  g_autoptr(AviSubscription) subscription = subscribe (to, "x");
+  g_autoptr(AviPeer) peer = connect_devices (from, to);
+  guint n_at_once = 0, n_heard = 0;
+
+  g_signal_connect (subscription, "message", G_CALLBACK (on_heard), &n_heard);
+  await_subscribers (from, "x", 1);
+  for (guint i = 0; i < N_ALONE; i++)
+    {
+      guint64 before = get_bytes_sent (from);
+
+      g_assert_cmpint (avi_device_publish_text (from, "x", "text", NULL), ==, 1);
+      n_at_once += get_bytes_sent (from) > before;
+      wait_until (n_heard == i + 1);
+    }
+  g_assert_cmpuint (n_at_once, >, 0);
+}
+
 /* --- holding --- */
 
 static void
@@ -450,6 +485,8 @@ main (int argc, char **argv)
   g_test_add_func ("/device-messages/a message over the limit is refused with its size and the limit", test_too_large);
   g_test_add_func ("/device-messages/what is published waits for room, and nothing is lost", test_publishing_waits);
   g_test_add_func ("/device-messages/the synchronous form says how many have it", test_publish_sync);
+  g_test_add_func ("/device-messages/a small message that comes alone is sent before publish returns",
+                   test_sent_at_once);
   g_test_add_func ("/device-messages/what is held comes to the first who subscribes, in order", test_hold);
   g_test_add_func ("/device-messages/no more is held than may be, and the error says of what", test_hold_limits);
   g_test_add_func ("/device-messages/what is held for too long, or at a stop, is dropped, told and counted",

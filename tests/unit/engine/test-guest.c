@@ -94,6 +94,18 @@ test_wakes (Fixture *self, gconstpointer data)
   g_thread_join (thread);
 }
 
+/* Likewise nobody, where it takes a context that has no owner for one that nobody polls. */
+static void
+test_wakes_unowned (Fixture *self, gconstpointer data)
+{
+  avi_guest_leave (self->guest);
+  g_thread_join (g_thread_new ("other", invoke, self));
+  avi_loop_wait (self->loop, TRUE);
+  avi_guest_enter (self->guest);
+  avi_loop_act (self->loop);
+  g_assert_cmpuint (self->n_ran, ==, 1);
+}
+
 /* GLib wakes nobody for what the owner of a context adds itself. */
 static void
 test_own_sources (Fixture *self, gconstpointer data)
@@ -168,6 +180,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("/guest/what another thread adds wakes the loop", test_wakes);
+  ADD ("/guest/so does what it adds while nobody has the guest's context", test_wakes_unowned);
   ADD ("/guest/what its own thread adds runs in the next round", test_own_sources);
   ADD ("/guest/its timeouts are timers of the loop", test_timeouts);
   ADD ("/guest/its descriptors are watched by the loop", test_descriptors);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crypto/avi-random.h"
+#include "engine/avi-lock.h"
 #include "engine/avi-loop.h"
 
 typedef struct
@@ -332,6 +333,77 @@ test_child (Fixture      *fixture,
   close (fd);
 }
 
+/* --- two that have it --- */
+
+typedef struct
+{
+  AviLoop  *loop;
+  AviLock   lock;
+  Deadline  deadline;
+  gboolean  waits;
+  GThread  *woken_in;
+  GThread  *ended_in; /* the last round */
+} Shared;
+
+static void
+note_woken (gpointer user_data)
+{
+  Shared *self = user_data;
+
+  self->woken_in = g_thread_self ();
+  avi_loop_set_timer (self->loop, &self->deadline.timer, g_get_monotonic_time (), note_timer);
+}
+
+static void
+note_end (gpointer user_data)
+{
+  ((Shared *) user_data)->ended_in = g_thread_self ();
+}
+
+/* Without a timer of its own: it would wait for ever. */
+static gpointer
+wait_and_act (gpointer data)
+{
+  Shared *self = data;
+
+  avi_lock (&self->lock);
+  self->waits = TRUE;
+  avi_signal (&self->lock);
+  while (self->deadline.ran_at == 0)
+    {
+      avi_unlock (&self->lock);
+      avi_loop_wait (self->loop, TRUE);
+      avi_lock (&self->lock);
+      avi_loop_act (self->loop);
+    }
+  avi_unlock (&self->lock);
+  return g_thread_self ();
+}
+
+static void
+test_acts_between (void)
+{
+  Shared shared = { .waits = FALSE };
+  GThread *thread;
+
+  avi_lock_init (&shared.lock);
+  shared.loop = avi_loop_new (NULL, note_woken, &shared);
+  avi_loop_set_after_round (shared.loop, note_end, &shared);
+  thread = g_thread_new ("other", wait_and_act, &shared);
+  avi_lock (&shared.lock);
+  while (!shared.waits)
+    avi_wait (&shared.lock, G_MAXINT64);
+  avi_loop_act_between (shared.loop);
+  g_assert_true (shared.woken_in == g_thread_self () && shared.ended_in == g_thread_self ());
+  g_assert_cmpint (shared.deadline.ran_at, ==, 0);
+  avi_unlock (&shared.lock);
+
+  /* What was set meanwhile is not forgotten by who waits. */
+  g_assert_true (g_thread_join (thread) == shared.ended_in);
+  avi_loop_free (shared.loop);
+  avi_lock_clear (&shared.lock);
+}
+
 /* --- two that take turns --- */
 
 #define TURNS 2000
@@ -417,6 +489,7 @@ main (int   argc,
               teardown);
   g_test_add ("/loop/in a child it does nothing, neither there nor to its parent", Fixture, NULL, setup, test_child,
               teardown);
+  g_test_add_func ("/loop/while one thread waits another may act on what it was woken for", test_acts_between);
   g_test_add_func ("/loop/it sleeps when a conversation is over", test_sleeps_after_a_conversation);
   return g_test_run ();
 }
