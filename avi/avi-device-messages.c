@@ -58,7 +58,8 @@ avi_device_subscribe (AviDevice  *self,
  * @data: the message, at most 1 MiB
  * @error: return location for an error
  *
- * Sends a message to all devices that subscribe to the topic. Returns at once. That nobody
+ * Sends a message to all devices that subscribe to the topic. Waits for nobody: at most a small message to a few,
+ * which comes alone, is signed and sent by this very thread, in tens of microseconds. That nobody
  * subscribes is no error: [method@Avi.Device.wait_for_subscribers] waits for somebody to.
  *
  * Some peers take less than 1 MiB: the limit of AVI nodes of the first kind counts in topic, author and

@@ -116,23 +116,23 @@ avi_gossip_message_move (AviSpan span, AviSpan from, guint8 *to)
 AviGossipMessage *
 avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id, const guint8 *content_id)
 {
-  AviGossipMessage *self = g_new0 (AviGossipMessage, 1);
   AviSpan raw = fields->raw;
   gsize entry_len = avi_rpc_get_field_len (raw.len);
   gsize rpc_len = avi_rpc_get_varint_len (entry_len) + entry_len;
-  guint8 *rpc = g_malloc (rpc_len);
-  guint8 *entry = rpc + avi_rpc_encode_varint (entry_len, rpc);
+  AviGossipMessage *self = g_malloc (sizeof *self + rpc_len);
+  guint8 *entry = self->rpc + avi_rpc_encode_varint (entry_len, self->rpc);
   guint8 *copy = entry + avi_rpc_encode_varint (AVI_RPC_PUBLISH, entry);
 
   copy += avi_rpc_encode_varint (raw.len, copy);
   memcpy (copy, raw.data, raw.len);
 
-  self->refs = 1;
+  avi_ref_count_init (&self->refs);
   self->id = id;
+  self->author = NULL;
   self->checked = !fields->is_signed;
   if (content_id != NULL)
     memcpy (self->content_id, content_id, sizeof self->content_id);
-  self->rpc = g_bytes_new_take (rpc, rpc_len);
+  self->rpc_len = rpc_len;
   self->entry = AVI_SPAN (entry, entry_len);
   self->fields = *fields;
   self->fields.raw = AVI_SPAN (copy, raw.len);
@@ -146,16 +146,15 @@ avi_gossip_message_new (const AviGossipFields *fields, AviMessageId id, const gu
 AviGossipMessage *
 avi_gossip_message_ref (AviGossipMessage *self)
 {
-  self->refs++;
+  avi_ref_count_inc (&self->refs);
   return self;
 }
 
 void
 avi_gossip_message_unref (AviGossipMessage *self)
 {
-  if (--self->refs > 0)
+  if (!avi_ref_count_dec (&self->refs))
     return;
-  g_bytes_unref (self->rpc);
   g_free (self->author);
   g_free (self);
 }
@@ -163,7 +162,7 @@ avi_gossip_message_unref (AviGossipMessage *self)
 gsize
 avi_gossip_message_get_cost (const AviGossipMessage *self)
 {
-  return self->entry.len + sizeof *self + 128; /* GBytes, author, what holds it */
+  return self->rpc_len + sizeof *self + 96; /* author, and what holds it */
 }
 
 const char *
@@ -174,13 +173,25 @@ avi_gossip_message_get_author (AviGossipMessage *self)
   return self->author;
 }
 
+static GBytes *
+avi_gossip_message_view (AviGossipMessage *self, AviSpan bytes)
+{
+  return g_bytes_new_with_free_func (bytes.data, bytes.len, (GDestroyNotify) avi_gossip_message_unref,
+                                     avi_gossip_message_ref (self));
+}
+
 GBytes *
 avi_gossip_message_dup_data (AviGossipMessage *self)
 {
-  const guint8 *start = g_bytes_get_data (self->rpc, NULL);
   AviSpan data = self->fields.data;
 
-  return data.len == 0 ? g_bytes_new (NULL, 0) : g_bytes_new_from_bytes (self->rpc, data.data - start, data.len);
+  return data.len == 0 ? g_bytes_new (NULL, 0) : avi_gossip_message_view (self, data);
+}
+
+GBytes *
+avi_gossip_message_dup_rpc (AviGossipMessage *self)
+{
+  return avi_gossip_message_view (self, AVI_SPAN (self->rpc, self->rpc_len));
 }
 
 void

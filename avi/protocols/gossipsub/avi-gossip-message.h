@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * AviGossipMessage: one message on its way through the router: checked, queued, cached, answered
- * with. Reference-counted (within one thread), and immutable but for whether its signature was checked; it holds
- * the bytes as they came, framed as an RPC of their own, so that passing it on to a peer is one more reference.
+ * with. Reference-counted, and immutable but for whether its signature was checked; it holds the bytes as they came,
+ * framed as an RPC of their own, so that passing it on to a peer is one more reference. All of it is for the engine, but
+ * for views of its bytes, which keep it alive, and which any thread may have.
  *
  * AviGossipFields is how a message is looked at before it is worth keeping: what its bytes say,
  * where they lie.
@@ -10,6 +11,7 @@
 #pragma once
 
 #include "avi-message-id.h"
+#include "wire/avi-ref-count.h"
 
 G_BEGIN_DECLS
 
@@ -33,14 +35,15 @@ gboolean avi_gossip_topic_is_valid (AviSpan topic);
 
 typedef struct
 {
-  guint           refs;
+  AviRefCount     refs;
   gboolean        checked; /* may be passed on: its signature held, or it has none, or is ours */
   AviMessageId    id;
   AviGossipFields fields; /* in rpc */
   char           *author; /* fields.from in base58; or NULL: not asked for yet */
-  GBytes         *rpc;    /* an RPC with this message only, its length in front */
-  AviSpan         entry;  /* within rpc: the RPC's field `publish`, tag and length included */
   guint8          content_id[AVI_CONTENT_ID_LEN]; /* of one without signature */
+  AviSpan         entry;  /* within rpc: the RPC's field `publish`, tag and length included */
+  gsize           rpc_len;
+  guint8          rpc[];  /* an RPC with this message only, its length in front */
 } AviGossipMessage;
 
 /* Copies what @fields point to. @content_id: of one without signature, else NULL. */
@@ -52,8 +55,9 @@ void              avi_gossip_message_unref (AviGossipMessage *self);
 gsize             avi_gossip_message_get_cost  (const AviGossipMessage *self);
 /* NULL: it has no signature. (transfer none) */
 const char       *avi_gossip_message_get_author (AviGossipMessage *self);
-/* A view that keeps the whole alive: (transfer full) */
+/* Views that keep the whole alive: (transfer full) */
 GBytes           *avi_gossip_message_dup_data   (AviGossipMessage *self);
+GBytes           *avi_gossip_message_dup_rpc    (AviGossipMessage *self);
 /* @out: its content is replaced by the message's id: of one without signature that of its content, else in @form,
  * which is neither UNKNOWN nor CONTENT. */
 void              avi_gossip_message_write_id   (AviGossipMessage *self, AviMessageIdForm form, GByteArray *out);

@@ -502,12 +502,13 @@ avi_gossipsub_make_message (AviGossipsub *self, AviGossipsubTopic *topic, GBytes
   return avi_gossipsub_make_signed (self, topic->name, data);
 }
 
-/* FALSE: it was heard or published lately, and without authors the same bytes are the same message. */
+/* From here on it counts as seen. FALSE: it was heard or published lately, and without authors the same bytes are the same
+ * message. */
 static gboolean
-avi_gossipsub_check_is_new (AviGossipsub *self, const AviGossipMessage *message, const char *topic, gint64 now,
-                            GError **error)
+avi_gossipsub_note_seen (AviGossipsub *self, const AviGossipMessage *message, const char *topic, gint64 now,
+                         GError **error)
 {
-  if (!avi_seen_cache_contains (self->seen, message->id, now))
+  if (avi_seen_cache_add (self->seen, message->id, now))
     return TRUE;
   g_set_error (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS,
                "On “%s”, whose messages are not signed, this very message was heard or published in the last %d s: "
@@ -597,10 +598,9 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
     }
 
   message = avi_gossipsub_make_message (self, topic, data);
-  if (!avi_gossipsub_check_is_new (self, message, name, now, error)
-      || !avi_gossipsub_check_takers (self, topic, message, error))
+  if (!avi_gossipsub_check_takers (self, topic, message, error)
+      || !avi_gossipsub_note_seen (self, message, name, now, error))
     return -1;
-  avi_seen_cache_add (self->seen, message->id, now);
   avi_message_cache_put (self->cache, message);
   if (!topic->subscribed)
     avi_gossipsub_refresh_fanout (self, topic, now);

@@ -3,6 +3,8 @@
 
 #include "protocols/gossipsub/avi-message-cache.h"
 
+#define SMALLEST 16 /* slots of the ring */
+
 typedef struct
 {
   guint64 peer;
@@ -11,22 +13,29 @@ typedef struct
 
 typedef struct
 {
-  GList             link;    /* in entries; data: the entry itself */
-  AviGossipMessage *message;
+  AviGossipMessage *message; /* NULL: it was dropped */
   guint64           window;  /* in which it came */
   GArray           *answers; /* of AviCacheAnswer; NULL: nobody asked yet */
 } AviCacheEntry;
 
 struct _AviMessageCache
 {
-  guint       windows;
-  guint       gossip_windows;
-  gsize       max_bytes;
+  guint          windows;
+  guint          gossip_windows;
+  gsize          max_bytes;
 
-  guint64     window;  /* the current one; counts heartbeats */
-  gsize       bytes;   /* of all messages held */
-  GQueue      entries; /* oldest first */
-  GHashTable *by_id;   /* id of the message → entry */
+  guint64        window;  /* the current one; counts heartbeats */
+  gsize          bytes;   /* of all messages held */
+  guint          n;       /* these */
+  AviCacheEntry *entries; /* a ring: the entry of a number is at that modulo n_slots */
+  guint          n_slots; /* a power of two, or 0 */
+  guint64        first;   /* number of the oldest entry */
+  guint64        next;    /* number of the next one */
+
+  /* Id of the message → entry. Messages come and go by the hundred thousand, and hardly one is asked for by its id:
+   * this is made when somebody asks, and kept for as long as somebody does in each heartbeat. */
+  GHashTable    *by_id;
+  gboolean       was_asked; /* in the current window */
 };
 
 AviMessageCache *
@@ -37,8 +46,6 @@ avi_message_cache_new (guint windows, guint gossip_windows, gsize max_bytes)
   self->windows = windows;
   self->gossip_windows = gossip_windows;
   self->max_bytes = max_bytes;
-  self->by_id = g_hash_table_new (avi_message_id_hash, avi_message_id_equal);
-  g_queue_init (&self->entries);
   return self;
 }
 
@@ -46,34 +53,80 @@ void
 avi_message_cache_free (AviMessageCache *self)
 {
   avi_message_cache_clear (self);
-  g_hash_table_unref (self->by_id);
   g_free (self);
 }
+
+static inline AviCacheEntry *
+avi_message_cache_get_entry (AviMessageCache *self, guint64 number)
+{
+  return &self->entries[number & (self->n_slots - 1)];
+}
+
+/* --- by id --- */
+
+static void
+avi_message_cache_index (AviMessageCache *self)
+{
+  self->by_id = g_hash_table_new (avi_message_id_hash, avi_message_id_equal);
+  for (guint64 number = self->first; number < self->next; number++)
+    {
+      AviCacheEntry *entry = avi_message_cache_get_entry (self, number);
+
+      if (entry->message != NULL)
+        g_hash_table_replace (self->by_id, &entry->message->id, entry);
+    }
+}
+
+static AviCacheEntry *
+avi_message_cache_find (AviMessageCache *self, const AviMessageId *id)
+{
+  self->was_asked = TRUE;
+  if (self->by_id == NULL)
+    avi_message_cache_index (self);
+  return g_hash_table_lookup (self->by_id, id);
+}
+
+/* --- what comes and goes --- */
 
 static void
 avi_message_cache_drop_entry (AviMessageCache *self, AviCacheEntry *entry)
 {
-  g_queue_unlink (&self->entries, &entry->link);
   self->bytes -= avi_gossip_message_get_cost (entry->message);
-  g_hash_table_remove (self->by_id, &entry->message->id);
+  self->n--;
+  if (self->by_id != NULL && g_hash_table_lookup (self->by_id, &entry->message->id) == entry)
+    g_hash_table_remove (self->by_id, &entry->message->id);
   g_clear_pointer (&entry->answers, g_array_unref);
-  avi_gossip_message_unref (entry->message);
-  g_free (entry);
+  g_clear_pointer (&entry->message, avi_gossip_message_unref);
+  while (self->first < self->next && avi_message_cache_get_entry (self, self->first)->message == NULL)
+    self->first++;
 }
 
 static void
 avi_message_cache_drop_oldest (AviMessageCache *self)
 {
-  avi_message_cache_drop_entry (self, self->entries.head->data);
+  avi_message_cache_drop_entry (self, avi_message_cache_get_entry (self, self->first));
 }
 
 void
 avi_message_cache_drop (AviMessageCache *self, const AviMessageId *id)
 {
-  AviCacheEntry *entry = g_hash_table_lookup (self->by_id, id);
+  AviCacheEntry *entry = avi_message_cache_find (self, id);
 
   if (entry != NULL)
     avi_message_cache_drop_entry (self, entry);
+}
+
+static void
+avi_message_cache_grow (AviMessageCache *self)
+{
+  AviMessageCache old = *self;
+
+  g_clear_pointer (&self->by_id, g_hash_table_unref);
+  self->n_slots = MAX (SMALLEST, 2 * old.n_slots);
+  self->entries = g_new (AviCacheEntry, self->n_slots);
+  for (guint64 number = self->first; number < self->next; number++)
+    *avi_message_cache_get_entry (self, number) = *avi_message_cache_get_entry (&old, number);
+  g_free (old.entries);
 }
 
 void
@@ -82,19 +135,22 @@ avi_message_cache_put (AviMessageCache *self, AviGossipMessage *message)
   gsize cost = avi_gossip_message_get_cost (message);
   AviCacheEntry *entry;
 
-  if (cost > self->max_bytes || g_hash_table_contains (self->by_id, &message->id))
+  if (cost > self->max_bytes)
     return;
   while (self->bytes > self->max_bytes - cost)
     avi_message_cache_drop_oldest (self);
+  if (self->next - self->first == self->n_slots)
+    avi_message_cache_grow (self);
 
-  entry = g_new0 (AviCacheEntry, 1);
-  entry->link.data = entry;
-  entry->message = avi_gossip_message_ref (message);
-  entry->window = self->window;
-  g_queue_push_tail_link (&self->entries, &entry->link);
-  g_hash_table_insert (self->by_id, &message->id, entry);
+  entry = avi_message_cache_get_entry (self, self->next++);
+  *entry = (AviCacheEntry) { avi_gossip_message_ref (message), self->window, NULL };
+  if (self->by_id != NULL)
+    g_hash_table_replace (self->by_id, &message->id, entry);
   self->bytes += cost;
+  self->n++;
 }
+
+/* --- what is asked for --- */
 
 /* Returns how often the peer was given it, this time included. */
 static guint
@@ -118,7 +174,7 @@ avi_cache_entry_count_answer (AviCacheEntry *self, guint64 peer)
 AviGossipMessage *
 avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max, guint *refused)
 {
-  AviCacheEntry *entry = g_hash_table_lookup (self->by_id, id);
+  AviCacheEntry *entry = avi_message_cache_find (self, id);
 
   if (entry == NULL || !entry->message->checked)
     return NULL;
@@ -132,13 +188,14 @@ avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint6
 static void
 avi_message_cache_list_some (AviMessageCache *self, AviSpan topic, gboolean checked, GPtrArray *out)
 {
-  for (GList *link = self->entries.tail; link != NULL; link = link->prev)
+  for (guint64 number = self->next; number > self->first; number--)
     {
-      AviCacheEntry *entry = link->data;
+      AviCacheEntry *entry = avi_message_cache_get_entry (self, number - 1);
 
       if (self->window - entry->window >= self->gossip_windows)
         return;
-      if (entry->message->checked == checked && avi_span_equal (entry->message->fields.topic, topic))
+      if (entry->message != NULL && entry->message->checked == checked
+          && avi_span_equal (entry->message->fields.topic, topic))
         g_ptr_array_add (out, entry->message);
     }
 }
@@ -155,26 +212,39 @@ avi_message_cache_list_unchecked (AviMessageCache *self, AviSpan topic, GPtrArra
   avi_message_cache_list_some (self, topic, FALSE, out);
 }
 
+static void
+avi_message_cache_give_back (AviMessageCache *self)
+{
+  if (!self->was_asked || self->n == 0)
+    g_clear_pointer (&self->by_id, g_hash_table_unref);
+  self->was_asked = FALSE;
+  if (self->n > 0)
+    return;
+  g_clear_pointer (&self->entries, g_free);
+  self->n_slots = 0;
+}
+
 void
 avi_message_cache_shift (AviMessageCache *self)
 {
   self->window++;
-  while (self->entries.head != NULL
-         && self->window - ((AviCacheEntry *) self->entries.head->data)->window >= self->windows)
+  while (self->n > 0 && self->window - avi_message_cache_get_entry (self, self->first)->window >= self->windows)
     avi_message_cache_drop_oldest (self);
+  avi_message_cache_give_back (self);
 }
 
 void
 avi_message_cache_clear (AviMessageCache *self)
 {
-  while (self->entries.head != NULL)
+  while (self->n > 0)
     avi_message_cache_drop_oldest (self);
+  avi_message_cache_give_back (self);
 }
 
 guint
 avi_message_cache_get_size (AviMessageCache *self)
 {
-  return self->entries.length;
+  return self->n;
 }
 
 gsize

@@ -15,6 +15,7 @@ typedef struct _AviMessageCache AviMessageCache;
 /* @max_bytes: of messages held; one that alone is more is not cached. */
 AviMessageCache  *avi_message_cache_new   (guint windows, guint gossip_windows, gsize max_bytes);
 void              avi_message_cache_free  (AviMessageCache *self);
+/* Whose id is not held, which the seen cache sees to; where it was forgetful the newer one is found. */
 void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessage *message);
 
 /* What the peer of that serial asks for; NULL where it is not held or not checked, or the peer has been given it

@@ -477,7 +477,7 @@ avi_rpc_queue_pop_message (AviRpcQueue *self)
   g_autoptr(AviGossipMessage) message = avi_rpc_queue_take_message (self, own ? AVI_RPC_QUEUE_OWN
                                                                               : AVI_RPC_QUEUE_OTHERS);
 
-  return g_bytes_ref (message->rpc);
+  return avi_gossip_message_dup_rpc (message);
 }
 
 GBytes *

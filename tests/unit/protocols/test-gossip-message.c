@@ -178,7 +178,7 @@ test_framed (void)
       kept = avi_gossip_message_new (&fields, (AviMessageId) { 1, 2 }, NULL);
       memset (message->data, 0, message->len); /* what it was made from is not needed any more */
 
-      rpc = avi_span_from_bytes (kept->rpc);
+      rpc = AVI_SPAN (kept->rpc, kept->rpc_len);
       reader = avi_rpc_reader_init (avi_span_skip (rpc, rpc.len - kept->entry.len));
       g_assert_true (avi_rpc_reader_next (&reader, &entry));
       g_assert_cmpuint (entry.tag, ==, AVI_RPC_PUBLISH);

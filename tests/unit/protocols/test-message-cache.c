@@ -70,7 +70,6 @@ test_topics (void)
   put (cache, "a", 1);
   put (cache, "b", 2);
   put (cache, "a", 3);
-  put (cache, "a", 3);
   g_assert_cmpuint (count (cache, "a"), ==, 2);
   g_assert_cmpuint (count (cache, "b"), ==, 1);
   g_assert_cmpuint (count (cache, "c"), ==, 0);
@@ -151,6 +150,100 @@ test_drop (void)
   g_assert_cmpuint (avi_message_cache_get_size (cache), ==, 2);
 }
 
+static void
+test_twice (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, NO_LIMIT);
+
+  put (cache, "a", 1);
+  g_assert_true (holds (cache, 1));
+  avi_message_cache_shift (cache);
+  put (cache, "a", 1);
+  for (guint i = 0; i < WINDOWS - 1; i++)
+    avi_message_cache_shift (cache);
+  g_assert_cmpuint (avi_message_cache_get_size (cache), ==, 1);
+  g_assert_true (holds (cache, 1));
+  avi_message_cache_shift (cache);
+  g_assert_false (holds (cache, 1));
+}
+
+#define N_STEPS 20000
+
+/* What a cache holds of which nothing is dropped for its bytes: when each came; -1: it did not, or has gone. */
+typedef struct
+{
+  AviMessageCache *cache;
+  gint window;
+  guint64 n;
+  gint came[N_STEPS];
+} Model;
+
+static guint
+model_count (const Model *self)
+{
+  guint n = 0;
+
+  for (guint64 i = 0; i < self->n; i++)
+    n += self->came[i] >= 0;
+  return n;
+}
+
+static void
+model_shift (Model *self)
+{
+  avi_message_cache_shift (self->cache);
+  self->window++;
+  for (guint64 i = 0; i < self->n; i++)
+    if (self->window - self->came[i] >= WINDOWS)
+      self->came[i] = -1;
+  g_assert_cmpuint (avi_message_cache_get_size (self->cache), ==, model_count (self));
+}
+
+/* Of those that came lately. */
+static void
+model_ask (Model *self, AviRandom *random, gboolean drops)
+{
+  guint64 back = avi_random_below (random, 100);
+  guint64 n = back < self->n ? self->n - 1 - back : 0;
+  AviMessageId id = { n, n };
+
+  if (self->n == 0)
+    return;
+  g_assert_true (holds (self->cache, n) == (self->came[n] >= 0));
+  if (!drops)
+    return;
+  avi_message_cache_drop (self->cache, &id);
+  self->came[n] = -1;
+}
+
+static void
+test_model (void)
+{
+  g_autoptr(AviMessageCache) cache = avi_message_cache_new (WINDOWS, GOSSIP, G_MAXINT);
+  g_autofree Model *model = g_new0 (Model, 1);
+  AviRandom random;
+
+  avi_random_seed (&random, 3);
+  model->cache = cache;
+  for (guint i = 0; i < N_STEPS; i++)
+    {
+      guint64 chance = avi_random_below (&random, 1000);
+
+      if (chance < 10)
+        model_shift (model);
+      else if (chance < 40) /* in some windows nobody */
+        model_ask (model, &random, chance < 20);
+      else
+        {
+          put (cache, "a", model->n);
+          model->came[model->n++] = model->window;
+        }
+    }
+  for (guint i = 0; i < WINDOWS; i++)
+    model_shift (model);
+  g_assert_cmpuint (avi_message_cache_get_bytes (cache), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -161,5 +254,7 @@ main (int argc, char **argv)
   g_test_add_func ("/message-cache/what is not checked is held, and given to nobody", test_unchecked);
   g_test_add_func ("/message-cache/a message can be taken out", test_drop);
   g_test_add_func ("/message-cache/the oldest go where bytes run out", test_bytes);
+  g_test_add_func ("/message-cache/of two of one id the newer is found", test_twice);
+  g_test_add_func ("/message-cache/it holds what a plain list would", test_model);
   return g_test_run ();
 }

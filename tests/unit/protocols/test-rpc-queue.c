@@ -265,6 +265,14 @@ test_in_doubt (Fixture *f, gconstpointer data)
   gossip_assert_lines (f->notes.sent, "1 unsubscribe a");
 }
 
+/* Not a copy. */
+static void
+assert_is_of (GBytes *rpc, const AviGossipMessage *message)
+{
+  g_assert_true (g_bytes_get_data (rpc, NULL) == message->rpc);
+  g_assert_cmpuint (g_bytes_get_size (rpc), ==, message->rpc_len);
+}
+
 static void
 test_shared (Fixture *f, gconstpointer data)
 {
@@ -273,7 +281,7 @@ test_shared (Fixture *f, gconstpointer data)
 
   avi_rpc_queue_others (&f->queue, message, &f->dropped);
   rpc = avi_rpc_queue_pop (&f->queue);
-  g_assert_true (rpc == message->rpc);
+  assert_is_of (rpc, message);
 }
 
 static void
@@ -461,7 +469,7 @@ test_order (Fixture *f, gconstpointer data)
         g_autoptr(GBytes) rpc = avi_rpc_queue_pop (&f->queue);
 
         if (taken < model->len)
-          g_assert_true (rpc == ((AviGossipMessage *) model->pdata[taken++])->rpc);
+          assert_is_of (rpc, model->pdata[taken++]);
       }
 }
 
