@@ -23,7 +23,7 @@
  * certain: either the message came over the author's own connection, which has proved who that is, or its signature
  * was checked.
  *
- * A message holds its data, and with them the 120 bytes or so, and the topic's name, that it came with: nothing of the
+ * A message holds its data, and with them the 400 bytes or so, and the topic's name, that it came with: nothing of the
  * other messages that came at the same time.
  *
  * Since: 1.0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * AviSeenCache: the ids of the messages seen lately, so that each is delivered and passed on once.
- * An id is known for exactly the time to live after it was first added, or for less where more ids
+ * An id is known for the time to live after it was first added, to the millisecond, or for less where more ids
  * came in that time than the cache may hold: at least the newest half of them is then still known.
  */
 #pragma once
@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct _AviSeenCache AviSeenCache;
 
-/* @ttl: µs. @max: ids held, a power of two from 16 up. */
+/* @ttl: µs, from 1,000 up. @max: ids held, a power of two from 16 up. */
 AviSeenCache *avi_seen_cache_new      (gint64 ttl, guint max);
 void          avi_seen_cache_free     (AviSeenCache *self);
 /* FALSE: it is known already, and goes on from when it was first added. */

@@ -3,7 +3,8 @@
 
 #include "protocols/gossipsub/avi-seen-cache.h"
 
-#define TTL 1000
+#define MS  1000 /* µs: how finely a time is kept */
+#define TTL (1000 * MS)
 #define MAX_IDS 64
 
 static AviMessageId
@@ -33,15 +34,15 @@ test_time (void)
   g_autoptr(AviSeenCache) cache = avi_seen_cache_new (TTL, MAX_IDS);
 
   for (guint64 n = 0; n < 20; n++)
-    g_assert_true (avi_seen_cache_add (cache, id (n), 100 * n));
-  for (gint64 now = 1900; now < 4000; now += 50)
+    g_assert_true (avi_seen_cache_add (cache, id (n), 100 * MS * n));
+  for (gint64 now = 1900 * MS; now < 4000 * MS; now += 50 * MS)
     for (guint64 n = 0; n < 20; n++)
-      g_assert_cmpint (avi_seen_cache_contains (cache, id (n), now), ==, now < (gint64) (100 * n + TTL));
+      g_assert_cmpint (avi_seen_cache_contains (cache, id (n), now), ==, now < (gint64) (100 * MS * n + TTL));
 
   /* Hearing of it again does not prolong it, but after its end it is new. */
-  g_assert_true (avi_seen_cache_add (cache, id (5), 5000));
-  g_assert_false (avi_seen_cache_add (cache, id (5), 5999));
-  g_assert_true (avi_seen_cache_add (cache, id (5), 6000));
+  g_assert_true (avi_seen_cache_add (cache, id (5), 5000 * MS));
+  g_assert_false (avi_seen_cache_add (cache, id (5), 5999 * MS));
+  g_assert_true (avi_seen_cache_add (cache, id (5), 6000 * MS));
 }
 
 static void
@@ -84,7 +85,7 @@ test_model (void)
     {
       guint n = avi_random_below (&random, G_N_ELEMENTS (expires));
 
-      now += avi_random_below (&random, 8);
+      now += avi_random_below (&random, 8) * MS;
       g_assert_cmpint (avi_seen_cache_contains (cache, id (n), now), ==, expires[n] > now);
       if (avi_seen_cache_add (cache, id (n), now))
         expires[n] = now + TTL;
