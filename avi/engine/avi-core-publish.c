@@ -12,7 +12,7 @@
  * bytes, and the most peers that subscribe. */
 #define OBEY_HERE_INTERVAL        200
 #define OBEY_HERE_MAX_SIZE        4096
-#define OBEY_HERE_MAX_SUBSCRIBERS 8
+#define OBEY_HERE_MAX_SUBSCRIBERS 16
 
 /* --- one message --- */
 
