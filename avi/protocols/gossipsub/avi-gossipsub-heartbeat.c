@@ -254,22 +254,34 @@ avi_gossipsub_send_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviGossips
   g_byte_array_set_size (ids, 0);
 }
 
+/* Bytes of ids in an IHAVE, which fits into an RPC with its topic. */
+#define IHAVE_ROOM ((gsize) AVI_RPC_QUEUE_MAX_GOSSIP - AVI_GOSSIPSUB_MAX_TOPIC - 16)
+
+/* What a peer takes of us in a heartbeat, of all topics, where it is configured like us: ids, and RPCs that are full. */
+static gboolean
+avi_gossipsub_may_tell (AviGossipsub *self, const AviGossipsubPeer *peer)
+{
+  return peer->ids_told < self->params.max_ihave_length
+         && peer->ids_told_bytes + 64 < self->params.max_ihave_messages * IHAVE_ROOM;
+}
+
 static void
 avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic, GPtrArray *messages)
 {
   g_autoptr(GByteArray) ids = g_byte_array_new ();
   g_autoptr(GByteArray) id = g_byte_array_new ();
-  const gsize room = AVI_RPC_QUEUE_MAX_GOSSIP - AVI_GOSSIPSUB_MAX_TOPIC - 16;
   guint n = avi_gossipsub_choose_messages (self, messages);
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < n && avi_gossipsub_may_tell (self, peer); i++)
     {
       if (!avi_gossipsub_peer_takes (peer, messages->pdata[i]))
         continue;
       avi_gossip_message_write_id (messages->pdata[i], peer->id_form, id);
-      if (ids->len > 0 && ids->len + avi_rpc_get_field_len (id->len) > room)
+      if (ids->len > 0 && ids->len + avi_rpc_get_field_len (id->len) > IHAVE_ROOM)
         avi_gossipsub_send_ihave (self, peer, topic, ids);
       avi_rpc_put_bytes (ids, AVI_IHAVE_ID, AVI_SPAN (id->data, id->len));
+      peer->ids_told++;
+      peer->ids_told_bytes += avi_rpc_get_field_len (id->len);
     }
   if (ids->len > 0)
     avi_gossipsub_send_ihave (self, peer, topic, ids);

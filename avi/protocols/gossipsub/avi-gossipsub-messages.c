@@ -10,14 +10,12 @@
 
 /* --- a message's way in --- */
 
-/* Who would send us the message as well is told not to, before its signature is looked at: that it is a
- * forgery is less likely than that it is large and under way. */
+/* Who would send us the message as well is told not to; not before its signature was looked at, for a forgery of the same
+ * name would keep the message itself from us. */
 static void
-avi_gossipsub_say_idontwant (AviGossipsub *self,
-                             AviGossipsubTopic *topic,
-                             const AviGossipsubPeer *source,
-                             AviGossipMessage *message)
+avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival)
 {
+  AviGossipMessage *message = arrival->message;
   g_autoptr(GByteArray) id = g_byte_array_new ();
   g_autoptr(GByteArray) part = g_byte_array_new ();
   g_autoptr(GByteArray) field = g_byte_array_new ();
@@ -27,7 +25,8 @@ avi_gossipsub_say_idontwant (AviGossipsub *self,
       AviGossipsubMember *member = topic->members->pdata[i];
       AviGossipsubPeer *peer = member->peer;
 
-      if (member->place != AVI_MEMBER_MESH || peer == source || !avi_gossipsub_peer_knows_idontwant (peer)
+      if (member->place != AVI_MEMBER_MESH || avi_arrival_is_held_by (arrival, peer->serial)
+          || !avi_gossipsub_peer_knows_idontwant (peer)
           || peer->id_form == AVI_MESSAGE_ID_UNKNOWN || avi_peer_id_equal (&peer->id, &message->fields.from))
         continue;
       avi_gossip_message_write_id (message, peer->id_form, id);
@@ -212,47 +211,45 @@ avi_gossipsub_accept (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *
   avi_gossipsub_wake (self, now);
 }
 
-/* Takes what is in @arrival, and @told. */
+/* There is room. Takes what is in @arrival, and @told. */
 static void
-avi_gossipsub_ask_to_validate (AviGossipsub *self,
-                               AviGossipsubTopic *topic,
-                               AviArrival *arrival,
-                               AviMessage *told,
-                               gint64 now)
+avi_gossipsub_ask_to_validate (AviGossipsub *self, AviArrival *arrival, AviMessage *told, gint64 now)
 {
   AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_VALIDATE, .message = told };
 
-  if (!avi_validations_have_room (self->validations, arrival->message))
-    {
-      self->statistics.validate_drops++;
-      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_UNVERIFIED, 1);
-      avi_message_unref (told);
-      return;
-    }
   event.ticket = avi_validations_get_next_ticket (self->validations);
   avi_message_set_ticket (told, event.ticket);
   avi_validations_add (self->validations, arrival, told, now);
   g_array_append_val (self->events, event);
 }
 
-/* Its author said it: from here on it counts as seen. */
+/* Its author said it: from here on it counts as seen, unless there is no room for it, which there may be for a copy. */
 static void
 avi_gossipsub_believe (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival *arrival, gint64 now)
 {
+  gboolean validated = (topic->flags & AVI_GOSSIPSUB_TOPIC_VALIDATED) != 0;
   AviMessage *told;
 
+  if (avi_promises_keep (self->promises, arrival->message->id, arrival->holders[0]))
+    self->statistics.iwant_recovered++;
+  if (validated && !avi_validations_have_room (self->validations, arrival))
+    {
+      self->statistics.validate_drops++;
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_UNVERIFIED, 1);
+      return;
+    }
   if (!avi_seen_cache_add (self->seen, arrival->message->id, now)) /* the author made two of one seqno */
     {
       self->statistics.duplicates++;
       avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
       return;
     }
-  if (avi_promises_keep (self->promises, arrival->message->id, arrival->holders[0]))
-    self->statistics.iwant_recovered++;
+  if (arrival->message->fields.data.len > self->params.idontwant_threshold)
+    avi_gossipsub_say_idontwant (self, topic, arrival);
 
   told = avi_gossipsub_make_told (self, topic, arrival->message, now);
-  if (topic->flags & AVI_GOSSIPSUB_TOPIC_VALIDATED)
-    avi_gossipsub_ask_to_validate (self, topic, arrival, told, now);
+  if (validated)
+    avi_gossipsub_ask_to_validate (self, arrival, told, now);
   else
     avi_gossipsub_accept (self, topic, arrival, told, now);
 }
@@ -287,8 +284,6 @@ avi_gossipsub_receive_new (AviGossipsub *self,
   avi_arrival_init (&arrival, message, peer->serial);
   if (!believed && !avi_gossipsub_ask_to_verify (self, &arrival, key))
     return;
-  if (fields->data.len > self->params.idontwant_threshold)
-    avi_gossipsub_say_idontwant (self, topic, peer, message);
   if (believed)
     avi_gossipsub_believe (self, topic, &arrival, now);
 }
@@ -329,7 +324,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
       id = avi_message_id_make_content (&self->secret, content_id);
     }
   if (avi_verifications_hold (self->verifications, &id, raw, peer->serial)
-      || avi_validations_hold (self->validations, &id, peer->serial)
+      || avi_validations_hold (self->validations, &id, raw, peer->serial)
       || avi_seen_cache_contains (self->seen, id, now))
     {
       self->statistics.duplicates++;

@@ -70,6 +70,8 @@ struct _AviGossipsubPeer
   guint                ids_asked_of_it;
   guint                ids_asked_by_it;
   guint                ids_unwanted_by_it;
+  guint                ids_told;        /* by our IHAVEs */
+  gsize                ids_told_bytes;
   guint                grafts_again;    /* while it was in the mesh */
   guint                answers_refused; /* of messages that it was given often enough */
   guint                offences;        /* flags */

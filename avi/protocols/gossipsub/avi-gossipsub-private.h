@@ -32,7 +32,9 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_DELIVERIES    4096               /* messages whose copies are counted (P3) */
 #define AVI_GOSSIPSUB_MAX_EXCHANGE      (8 * 1024)         /* bytes from which on a PRUNE names no more peers */
 #define AVI_GOSSIPSUB_MAX_EXCHANGED     16                 /* peers taken from PRUNEs, per heartbeat */
-#define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN  3                  /* of who is in the mesh, in a heartbeat: no offence yet */
+#define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN                                                                                 \
+ 3                                      /* of who is in the mesh, in a heartbeat, for each topic of
+                                                            * the peer: no offence yet */
 #define AVI_GOSSIPSUB_MAX_REFUSED       5                  /* answers refused, in a heartbeat: likewise */
 #define AVI_GOSSIPSUB_MAX_BACKOFF       3600               /* s; the longest that a peer may demand */
 #define AVI_GOSSIPSUB_MAX_UNWANTED         1024               /* ids of a peer's IDONTWANTs, per heartbeat and held */

@@ -3,6 +3,14 @@
 
 #include "protocols/gossipsub/avi-validations.h"
 
+/* Of one peer's. */
+typedef struct
+{
+  guint64 peer;
+  guint   n;
+  gsize   bytes;
+} AviValidationShare;
+
 struct _AviValidations
 {
   guint max;
@@ -14,6 +22,7 @@ struct _AviValidations
   GQueue waiting;        /* oldest first: all have the same time */
   GHashTable *by_ticket; /* ticket → AviValidation */
   GHashTable *by_id;     /* id of the message → AviValidation: a message is seen once, so one of each */
+  GHashTable *shares;    /* a set of AviValidationShare, by the peer that sent it first; owned */
 };
 
 AviValidations *
@@ -28,6 +37,7 @@ avi_validations_new (guint64 first_ticket, guint max, gsize max_bytes, gint64 pa
   g_queue_init (&self->waiting);
   self->by_ticket = g_hash_table_new (g_int64_hash, g_int64_equal);
   self->by_id = g_hash_table_new (avi_message_id_hash, avi_message_id_equal);
+  self->shares = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   return self;
 }
 
@@ -36,6 +46,7 @@ avi_validations_free (AviValidations *self)
 {
   while (self->waiting.head != NULL)
     avi_validation_free (g_queue_pop_head_link (&self->waiting)->data);
+  g_hash_table_unref (self->shares);
   g_hash_table_unref (self->by_id);
   g_hash_table_unref (self->by_ticket);
   g_free (self);
@@ -53,11 +64,38 @@ avi_validations_get_next_ticket (AviValidations *self)
   return self->next_ticket;
 }
 
-gboolean
-avi_validations_have_room (AviValidations *self, const AviGossipMessage *message)
+/* @change: 1 or -1. */
+static void
+avi_validations_count (AviValidations *self, const AviArrival *arrival, gint change)
 {
+  AviValidationShare *share = g_hash_table_lookup (self->shares, &arrival->holders[0]);
+  gsize cost = avi_validation_get_cost (arrival->message);
+
+  if (share == NULL)
+    {
+      share = g_new0 (AviValidationShare, 1);
+      share->peer = arrival->holders[0];
+      g_hash_table_add (self->shares, share);
+    }
+  share->n += change;
+  share->bytes += change * cost;
+  self->bytes += change * cost;
+  if (share->n == 0)
+    g_hash_table_remove (self->shares, share);
+}
+
+gboolean
+avi_validations_have_room (AviValidations *self, const AviArrival *arrival)
+{
+  static const AviValidationShare none;
+  const AviValidationShare *share = g_hash_table_lookup (self->shares, &arrival->holders[0]);
+  gsize cost = avi_validation_get_cost (arrival->message);
+
+  if (share == NULL)
+    share = &none;
   return self->waiting.length == 0
-         || (self->waiting.length < self->max && self->bytes + avi_validation_get_cost (message) <= self->max_bytes);
+         || (share->n < self->max - self->waiting.length && self->bytes <= self->max_bytes
+             && share->bytes + cost <= self->max_bytes - self->bytes);
 }
 
 void
@@ -73,17 +111,18 @@ avi_validations_add (AviValidations *self, AviArrival *arrival, AviMessage *told
   g_queue_push_tail_link (&self->waiting, &added->link);
   g_hash_table_insert (self->by_ticket, &added->ticket, added);
   g_hash_table_replace (self->by_id, &added->arrival.message->id, added);
-  self->bytes += avi_validation_get_cost (added->arrival.message);
+  avi_validations_count (self, &added->arrival, 1);
 }
 
 gboolean
-avi_validations_hold (AviValidations *self, const AviMessageId *id, guint64 peer)
+avi_validations_hold (AviValidations *self, const AviMessageId *id, AviSpan raw, guint64 peer)
 {
   AviValidation *held = g_hash_table_lookup (self->by_id, id);
 
-  if (held != NULL)
-    avi_arrival_hold (&held->arrival, peer);
-  return held != NULL;
+  if (held == NULL || !avi_span_equal (held->arrival.message->fields.raw, raw))
+    return FALSE;
+  avi_arrival_hold (&held->arrival, peer);
+  return TRUE;
 }
 
 AviValidation *
@@ -97,7 +136,7 @@ avi_validations_take (AviValidations *self, guint64 ticket)
   if (g_hash_table_lookup (self->by_id, &taken->arrival.message->id) == taken)
     g_hash_table_remove (self->by_id, &taken->arrival.message->id);
   g_queue_unlink (&self->waiting, &taken->link);
-  self->bytes -= avi_validation_get_cost (taken->arrival.message);
+  avi_validations_count (self, &taken->arrival, -1);
   return taken;
 }
 

@@ -27,13 +27,16 @@ typedef struct _AviValidations AviValidations;
 AviValidations *avi_validations_new  (guint64 first_ticket, guint max, gsize max_bytes, gint64 patience);
 void            avi_validations_free (AviValidations *self);
 
-/* FALSE where the table is full. The ticket that the next one will have is known before. */
+/* The ticket that the next one will have is known before. */
 guint64         avi_validations_get_next_ticket (AviValidations *self);
-gboolean        avi_validations_have_room       (AviValidations *self, const AviGossipMessage *message);
+/* FALSE where there is no room for more of who sent it: nobody's messages may take up more than what is then left for
+ * all others, so that who sends many keeps out none of theirs. */
+gboolean        avi_validations_have_room       (AviValidations *self, const AviArrival *arrival);
 /* There is room. Takes what is in @arrival, and a reference on @told. */
 void            avi_validations_add  (AviValidations *self, AviArrival *arrival, AviMessage *told, gint64 now);
-/* It came from @peer, too. FALSE: no message of this id is here. */
-gboolean        avi_validations_hold (AviValidations *self, const AviMessageId *id, guint64 peer);
+/* It came from @peer, too. FALSE: no message of this id and these bytes is here: its author may say one thing to us and
+ * another to all the rest. */
+gboolean        avi_validations_hold (AviValidations *self, const AviMessageId *id, AviSpan raw, guint64 peer);
 /* NULL where there is no such ticket: (transfer full) */
 AviValidation  *avi_validations_take (AviValidations *self, guint64 ticket);
 /* The next one whose time is over, or NULL: (transfer full) */

@@ -169,6 +169,27 @@ test_graft_again (Gossip *g, gconstpointer data)
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 1);
 }
 
+/* Two that find out at once what they have in common graft each other at once. */
+static void
+test_grafts_cross (Gossip *g, gconstpointer data)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autofree char *topic = g_strdup_printf ("sensor/%u", i);
+
+      avi_gossipsub_subscribe (g->router, topic, g->now);
+    }
+  gossip_add (g, 1);
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autofree char *topic = g_strdup_printf ("sensor/%u", i);
+
+      gossip_say_subscribe (g, 1, topic, TRUE);
+      gossip_say_graft (g, 1, topic);
+    }
+  g_assert_cmpuint (gossip_statistics (g).offences, ==, 0);
+}
+
 static void
 test_invalid (Gossip *g, gconstpointer data)
 {
@@ -388,15 +409,28 @@ test_too_much (Gossip *g, gconstpointer data)
   g_autofree ProtobufCBinaryData *ids = g_new0 (ProtobufCBinaryData, AVI_GOSSIPSUB_MAX_UNWANTED + 1);
 
   gossip_add_subscribers (g, 1, 1, "chat");
-  for (guint i = 0; i < 10; i++)
-    say_ihave (g, 1, MUCH * i, 1);
+  for (guint i = 0; i < 5; i++)
+    say_ihave (g, 1, MUCH * i, MUCH);
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 0);
-  say_ihave (g, 1, MUCH * 10, 1);
+  say_ihave (g, 1, MUCH * 5, 1);
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 1);
   gossip_say_idontwant (g, 1, ids, AVI_GOSSIPSUB_MAX_UNWANTED);
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 1);
   gossip_say_idontwant (g, 1, ids, 1);
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 2);
+}
+
+/* Another's heartbeat is shorter, or several of its came at once: it is looked at no more, and that is all. */
+static void
+test_many_ihaves (Gossip *g, gconstpointer data)
+{
+  gossip_add_subscribers (g, 1, 1, "chat");
+  gossip_forget (g);
+  for (guint i = 0; i < 12; i++)
+    say_ihave (g, 1, i, 1);
+  g_assert_cmpuint (gossip_count_sent (g, "1 iwant"), ==, 10);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 2);
+  g_assert_cmpuint (gossip_statistics (g).offences, ==, 0);
 }
 
 static void
@@ -443,6 +477,7 @@ main (int argc, char **argv)
     { "below graylist-threshold nobody is listened to, but for subscriptions", set_up, test_graylist },
     { "early GRAFTs are an offence, one a heartbeat, and are forgotten", set_up, test_graft_flood },
     { "GRAFTs without end are an offence of a member of the mesh", set_up, test_graft_again },
+    { "GRAFTs that cross are none, however many topics there are", set_up, test_grafts_cross },
     { "an invalid message counts against all who sent it", set_up, test_invalid },
     { "who delivers first is better than who delivers too", set_up, test_first },
     { "where deliveries are counted who delivers none is out of the mesh", set_up_counting, test_counted },
@@ -454,6 +489,7 @@ main (int argc, char **argv)
     { "who announces what there is not is found out, who sleeps is not blamed", set_up, test_lies },
     { "asking again and again for what was given is an offence", set_up, test_iwant_flood },
     { "more IHAVE or IDONTWANT than is looked at is an offence", set_up, test_too_much },
+    { "many RPCs with IHAVE are none", set_up, test_many_ihaves },
     { "many in one network have a bad score", set_up, test_crowd },
     { "who comes back is as bad as before", set_up, test_back_again },
   };

@@ -124,16 +124,40 @@ test_late (Gossip *g, gconstpointer data)
   g_assert_false (is_blamed (g, 1));
 }
 
+/* Of one peer half of the room; what found none may come again. */
 static void
 test_many (Gossip *g, gconstpointer data)
 {
-  for (guint i = 0; i < AVI_GOSSIPSUB_MAX_VALIDATIONS + 5; i++)
+  const guint half = AVI_GOSSIPSUB_MAX_VALIDATIONS / 2;
+  g_autoptr(GBytes) another = gossip_sign (8, "chat", "another's", 1);
+  g_autoptr(GBytes) too_many = NULL;
+
+  for (guint i = 0; i < half + 5; i++)
     gossip_say_message (g, 1, 9, "chat", "hello");
-  g_assert_cmpuint (g->asked->len, ==, AVI_GOSSIPSUB_MAX_VALIDATIONS);
+  g_assert_cmpuint (g->asked->len, ==, half);
   g_assert_cmpuint (gossip_statistics (g).validate_drops, ==, 5);
-  judge (g, 7, AVI_GOSSIPSUB_IGNORE);
-  gossip_say_message (g, 1, 9, "chat", "hello");
-  g_assert_cmpuint (g->asked->len, ==, AVI_GOSSIPSUB_MAX_VALIDATIONS + 1);
+  gossip_say_raw (g, 2, another);
+  g_assert_cmpuint (g->asked->len, ==, half + 1);
+
+  too_many = gossip_sign (9, "chat", "too many", 1000000);
+  gossip_say_raw (g, 1, too_many);
+  g_assert_cmpuint (g->asked->len, ==, half + 1);
+  gossip_say_raw (g, 2, too_many);
+  g_assert_cmpuint (g->asked->len, ==, half + 2);
+}
+
+/* The author says to us what a validator refuses, and to others something else under the same name. */
+static void
+test_two_faces (Gossip *g, gconstpointer data)
+{
+  g_autoptr(GBytes) bad = gossip_sign (1, "chat", "bad", 1);
+  g_autoptr(GBytes) good = gossip_sign (1, "chat", "good", 1);
+
+  gossip_say_raw (g, 1, bad);
+  gossip_say_raw (g, 2, good);
+  judge (g, 0, AVI_GOSSIPSUB_REJECT);
+  g_assert_true (is_blamed (g, 1));
+  g_assert_false (is_blamed (g, 2));
 }
 
 static void
@@ -204,6 +228,7 @@ main (int argc, char **argv)
   ADD ("what others pass on is validated once its signature was checked", test_signature_first);
   ADD ("what has no verdict after 10 s is ignored and counted", test_late);
   ADD ("what waits for a verdict is bounded; beyond it is ignored and counted", test_many);
+  ADD ("who passes on another message of the same name is not blamed", test_two_faces);
   ADD ("topics without a validator, and what we publish, take no detour", test_elsewhere);
   ADD ("without its validator a topic is as any", test_removed);
   ADD ("what is not our topic any more is not delivered", test_unsubscribed_meanwhile);
