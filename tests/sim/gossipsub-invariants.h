@@ -14,7 +14,7 @@ gossipsub_check_member (AviGossipsub *router, AviGossipsubMember *member)
 
   g_assert_true (g_hash_table_contains (router->topics, topic));
   g_assert_true (g_hash_table_lookup (router->peers, &member->peer->id) == member->peer);
-  g_assert_true (g_hash_table_lookup (member->peer->members, topic) == member);
+  g_assert_true (avi_gossipsub_member_find (topic, member->peer) == member);
   g_assert_true (topic->members->pdata[member->index] == member);
   if (member->place != AVI_MEMBER_OUTSIDE)
     g_assert_true (avi_gossipsub_peer_has_mesh (member->peer) && member->subscribed);
