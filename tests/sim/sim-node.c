@@ -157,6 +157,13 @@ sim_node_dial (Sim *sim, SimNode *self, const AviPeerId *id)
   sim_edge_dial (sim, edge, 0);
 }
 
+/* µs; it remembers nothing of an earlier life. */
+static gint64
+sim_node_hears_once (SimNode *self)
+{
+  return self->lives > 1 ? 0 : sim_router_get_seen_ttl (self->router);
+}
+
 static void
 sim_node_take_events (Sim *sim, SimNode *self)
 {
@@ -169,7 +176,8 @@ sim_node_take_events (Sim *sim, SimNode *self)
         {
           g_autoptr(GBytes) data = event.data;
 
-          sim_record_hear (&sim->record, self->number, avi_span_from_bytes (data), self->lives > 1, sim->now);
+          sim_record_hear (&sim->record, self->number, avi_span_from_bytes (data), sim_node_hears_once (self),
+                           sim->now);
           break;
         }
 

@@ -2,7 +2,8 @@
  *
  * SimRecord: what was published, who was to hear it, who did and when, and how many copies travelled.
  * A payload begins with the number under which its message is recorded; what hostile nodes publish has
- * none. Whoever is up when a message is published is to hear it, unless it goes down before it could.
+ * none. Whoever is up when a message is published is to hear it, unless it goes down before it could, or the
+ * publisher was told that nobody subscribes.
  */
 #pragma once
 
@@ -18,6 +19,7 @@ typedef struct
 {
   guint   publisher;
   gint64  at;        /* µs */
+  gboolean to_nobody; /* so the publisher was told */
   guint8 *expected;  /* a bit per node */
   guint8 *heard;
   guint   n_expected;
@@ -32,6 +34,7 @@ typedef struct
   GPtrArray  *messages; /* of SimPublished, owned; by number */
   GHashTable *texts;    /* text → number + 1 */
   guint64     n_foreign; /* deliveries of what hostile nodes published */
+  guint64     n_twice;   /* deliveries to who had heard it before */
 } SimRecord;
 
 void          sim_record_init    (SimRecord *self, guint n_nodes);
@@ -45,8 +48,8 @@ GBytes       *sim_record_make_payload (SimRecord *self, const char *text, gsize 
 SimPublished *sim_record_find    (SimRecord *self, AviSpan payload);
 SimPublished *sim_record_find_text (SimRecord *self, const char *text);
 
-/* @again: the node may have had it in an earlier life; else hearing twice ends the program. */
-void          sim_record_hear    (SimRecord *self, guint node, AviSpan payload, gboolean again, gint64 now);
+/* @once: µs from its publishing, within which hearing it twice ends the program. */
+void          sim_record_hear    (SimRecord *self, guint node, AviSpan payload, gint64 once, gint64 now);
 /* The messages in an RPC that came to an honest node. */
 void          sim_record_copies  (SimRecord *self, AviSpan rpc);
 void          sim_record_excuse  (SimRecord *self, guint node, gint64 now);

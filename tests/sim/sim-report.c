@@ -18,6 +18,8 @@ typedef struct
 
 static const SimMetric metrics[] = {
   { METRIC ("delivery", delivery, FALSE) },
+  { METRIC ("to-nobody", to_nobody, FALSE) },
+  { METRIC ("twice", twice, FALSE) },
   { METRIC ("victim-delivery", victim_delivery, FALSE) },
   { METRIC ("median", median, TRUE) },
   { METRIC ("p90", p90, TRUE) },
@@ -77,7 +79,8 @@ sim_report_add_messages (SimReport *self, Sim *sim, guint victim, gint64 from, g
       self->n_messages++;
       self->n_expected += message->n_expected;
       self->n_heard += message->n_heard;
-      self->n_complete += message->n_heard == message->n_expected;
+      self->n_complete += !message->to_nobody && message->n_heard == message->n_expected;
+      self->to_nobody += message->to_nobody;
       n_copies += message->n_copies;
       g_array_append_vals (latencies, message->latencies->data, message->latencies->len);
       if (victim < self->n_nodes && (message->expected[victim / 8] >> victim % 8 & 1) != 0)
@@ -208,6 +211,7 @@ sim_report_make (SimReport *self, Sim *sim, guint victim, gint64 from, gint64 to
     .queue_drops = sum.queue_drops,
     .limit_drops = sum.limit_drops,
     .foreign = sim->record.n_foreign,
+    .twice = sim->record.n_twice,
     .graylisted = sum.graylisted,
     .offences = sum.offences,
     .grafts_refused = sum.grafts_refused,
@@ -240,6 +244,9 @@ sim_report_to_text (const SimReport *self, const SimScenario *scenario, Sim *sim
                           self->n_messages, (double) (sim->now - sim->start) / SECOND);
   g_string_append_printf (out, "delivery  %.4f %%: %u of %u; %u messages reached all\n", 100 * self->delivery,
                           self->n_heard, self->n_expected, self->n_complete);
+  if (self->to_nobody + self->twice > 0)
+    g_string_append_printf (out, "beside    %.0f messages to nobody, as publish said; %.0f heard twice\n",
+                            self->to_nobody, self->twice);
   if (scenario->attack.kind != NULL && sim_hostile_has_victim (scenario->attack.kind))
     g_string_append_printf (out, "victim    %.4f %%\n", 100 * self->victim_delivery);
   g_string_append_printf (out, "latency   median %.1f ms, 90 %% %.1f ms, 99 %% %.1f ms, slowest %.1f ms\n",

@@ -15,6 +15,7 @@ typedef struct
   guint    n_messages;
   guint    n_expected, n_heard; /* deliveries */
   guint    n_complete;          /* messages that reached all who were to hear them */
+  double   to_nobody;           /* messages whose publishers were told that nobody subscribes */
 
   double   delivery;            /* n_heard of n_expected */
   double   victim_delivery;     /* the same, of the attack's victim alone */
@@ -35,6 +36,7 @@ typedef struct
   double   hostile_negative;    /* with a bad score */
   double   hostile_graylisted;  /* with one so bad that they are not listened to */
   double   foreign;             /* deliveries of what hostile nodes published */
+  double   twice;               /* deliveries to who had heard it before, and could not know */
 } SimReport;
 
 /* @from, @to: µs since the start, of publishing. @victim: a node, or G_MAXUINT. */

@@ -172,6 +172,12 @@ sim_router_publish (SimRouter *self, const char *topic, GBytes *data, gint64 now
   return n;
 }
 
+gint64
+sim_router_get_seen_ttl (SimRouter *self)
+{
+  return self->machine->params.seen_ttl;
+}
+
 gboolean
 sim_router_receive (SimRouter *self, const AviPeerId *from, AviSpan rpc, gint64 now, GError **error)
 {

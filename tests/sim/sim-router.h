@@ -85,6 +85,8 @@ void       sim_router_add_peer     (SimRouter *self, const SimPeer *peer, gint64
 void       sim_router_remove_peer  (SimRouter *self, const AviPeerId *id, gint64 now);
 void       sim_router_set_ready    (SimRouter *self, const AviPeerId *id, gboolean ready);
 gint       sim_router_publish      (SimRouter *self, const char *topic, GBytes *data, gint64 now);
+/* µs; within which it tells of a message once. */
+gint64     sim_router_get_seen_ttl (SimRouter *self);
 /* The doors, as AviGossipsub has them. */
 gboolean   sim_router_receive      (SimRouter *self, const AviPeerId *from, AviSpan rpc, gint64 now, GError **error);
 gboolean   sim_router_transmit     (SimRouter *self, AviPeerId *to, GBytes **rpc, gint64 now);

@@ -279,10 +279,11 @@ sim_publish_payload (Sim *self, SimNode *node, const char *topic, const char *te
   g_autoptr(GBytes) payload = sim_record_make_payload (&self->record, text, size);
   gint n;
 
-  for (guint i = 0; i < self->nodes->len; i++)
-    if (i != node->number && sim_node_counts (sim_get (self, i)))
-      sim_record_expect (&self->record, message, i);
   n = sim_router_publish (node->router, topic, payload, self->now);
+  message->to_nobody = n == 0;
+  for (guint i = 0; i < self->nodes->len; i++)
+    if (n > 0 && i != node->number && sim_node_counts (sim_get (self, i)))
+      sim_record_expect (&self->record, message, i);
   sim_node_pump (self, node);
   return n;
 }

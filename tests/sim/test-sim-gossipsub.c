@@ -95,7 +95,7 @@ test_meshes_are_sound (guint64 seed)
           AviGossipsub *theirs = sim_router_get_machine (other->router);
           AviGossipsubTopic *there = avi_gossipsub_find_topic (theirs, AVI_SPAN_STRING ("chat"));
           AviGossipsubPeer *we = g_hash_table_lookup (theirs->peers, &router->id);
-          AviGossipsubMember *back = g_hash_table_lookup (we->members, there);
+          AviGossipsubMember *back = avi_gossipsub_member_find (there, we);
 
           g_assert_cmpint (back->place, ==, member->place);
         }

@@ -388,6 +388,44 @@ test_excuses (void)
   g_assert_cmpuint (sim_record_find_text (&sim->record, "without it")->n_expected, ==, 0);
 }
 
+static void
+test_nobody (void)
+{
+  g_autoptr(Sim) sim = make_pair ();
+  SimReport report;
+
+  sim_publish (sim, 0, SIM_TOPIC, "you");
+  sim_run (sim, SECOND);
+  sim_disconnect (sim, 0, 1);
+  g_assert_cmpint (sim_publish (sim, 0, SIM_TOPIC, "anybody"), ==, 0);
+  g_assert_cmpuint (sim_record_find_text (&sim->record, "anybody")->n_expected, ==, 0);
+  sim_report_make (&report, sim, G_MAXUINT, 0, G_MAXINT64);
+  g_assert_cmpuint (report.n_messages, ==, 2);
+  g_assert_cmpuint (report.n_complete, ==, 1);
+  g_assert_cmpfloat (report.to_nobody, ==, 1);
+  g_assert_cmpfloat (report.delivery, ==, 1);
+}
+
+/* On its way for longer than routers remember. */
+static void
+test_twice (void)
+{
+  g_autoptr(Sim) sim = make_pair ();
+  SimPublished *message;
+  g_autoptr(GBytes) payload = NULL;
+  SimReport report;
+
+  sim_publish (sim, 0, SIM_TOPIC, "you");
+  message = sim_record_find_text (&sim->record, "you");
+  payload = sim_record_make_payload (&sim->record, "you", 0);
+  sim_run (sim, SECOND);
+  g_assert_true (sim_has_heard (sim, 1, "you"));
+  sim_record_hear (&sim->record, 1, avi_span_from_bytes (payload), SECOND, message->at + SECOND);
+  sim_report_make (&report, sim, G_MAXUINT, 0, G_MAXINT64);
+  g_assert_cmpfloat (report.twice, ==, 1);
+  g_assert_cmpuint (report.n_heard, ==, 1);
+}
+
 static gboolean
 drop_all_to_first (Sim *sim, guint from, guint to, AviSpan rpc, gpointer data)
 {
@@ -501,6 +539,8 @@ main (int argc, char **argv)
   g_test_add_func ("/sim-runs/a full link makes its router wait", test_window);
   g_test_add_func ("/sim-runs/an uplink is shared by all links of a node", test_uplink);
   g_test_add_func ("/sim-runs/who goes down need not have heard", test_excuses);
+  g_test_add_func ("/sim-runs/what was published to nobody is counted apart", test_nobody);
+  g_test_add_func ("/sim-runs/what is heard twice is counted, where nobody can know", test_twice);
   g_test_add_func ("/sim-runs/a mesh that one end does not know of is counted", test_onesided);
   g_test_add_func ("/sim-runs/hostile nodes do what their kind is for", test_attacks);
   g_test_add_func ("/sim-runs/a silent node passes nothing on", test_silence);

@@ -291,13 +291,16 @@ static void
 avi_gossipsub_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
 {
   g_autoptr(GPtrArray) messages = NULL;
+  g_autoptr(GPtrArray) unchecked = NULL;
   guint n;
 
-  if (!avi_gossipsub_topic_has (topic, avi_gossipsub_member_is_gossipable, now))
+  if (avi_message_cache_get_size (self->cache) == 0
+      || !avi_gossipsub_topic_has (topic, avi_gossipsub_member_is_gossipable, now))
     return;
-  avi_gossipsub_verify_for_gossip (self, topic, now);
   messages = g_ptr_array_new ();
-  avi_message_cache_list (self->cache, AVI_SPAN_STRING (topic->name), messages);
+  unchecked = g_ptr_array_new ();
+  avi_message_cache_list (self->cache, AVI_SPAN_STRING (topic->name), messages, unchecked);
+  avi_gossipsub_verify_for_gossip (self, unchecked, now);
   if (messages->len == 0)
     return;
 

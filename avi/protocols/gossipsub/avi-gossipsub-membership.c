@@ -49,7 +49,7 @@ avi_gossipsub_open_peer (AviGossipsub *self, AviGossipsubPeer *peer, const char 
   avi_gossipsub_peer_set_protocol (peer, protocol);
   peer->ready = TRUE;
   g_hash_table_iter_init (&iter, peer->members);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &member))
+  while (g_hash_table_iter_next (&iter, (gpointer *) &member, NULL))
     {
       if (!avi_gossipsub_peer_has_mesh (peer))
         avi_gossipsub_place (self, member, AVI_MEMBER_OUTSIDE, now);
@@ -90,7 +90,7 @@ avi_gossipsub_move_peer (AviGossipsub *self, const AviPeerId *id, const char *pr
     if (topic->subscribed)
       avi_rpc_queue_subscribe_again (&peer->queue, topic->name);
   g_hash_table_iter_init (&iter, peer->members);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &member))
+  while (g_hash_table_iter_next (&iter, (gpointer *) &member, NULL))
     if (member->place == AVI_MEMBER_MESH)
       avi_rpc_queue_graft (&peer->queue, member->topic->name);
   avi_gossipsub_open_peer (self, peer, protocol, now);
@@ -126,7 +126,7 @@ avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
   if (peer == NULL)
     return;
 
-  members = g_hash_table_get_values (peer->members);
+  members = g_hash_table_get_keys (peer->members);
   for (GList *link = members; link != NULL; link = link->next)
     {
       AviGossipsubMember *member = link->data;
@@ -286,7 +286,7 @@ static void
 avi_gossipsub_peer_unsubscribes (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan name, gint64 now)
 {
   AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, name);
-  AviGossipsubMember *member = topic != NULL ? g_hash_table_lookup (peer->members, topic) : NULL;
+  AviGossipsubMember *member = topic != NULL ? avi_gossipsub_member_find (topic, peer) : NULL;
 
   if (member == NULL)
     return;

@@ -14,7 +14,7 @@ avi_gossipsub_peer_new (const AviPeerId *id, guint64 serial, gsize max_queue)
   self->id = *id;
   self->serial = serial;
   self->kind = AVI_GOSSIPSUB_PEER_HEARD;
-  self->members = g_hash_table_new (avi_gossipsub_topic_hash, avi_gossipsub_topic_equal);
+  self->members = g_hash_table_new (avi_gossipsub_member_hash, avi_gossipsub_member_equal);
   self->sending.data = self;
   self->max_rpc = G_MAXSIZE;
   avi_rpc_queue_init (&self->queue, max_queue);

@@ -62,7 +62,7 @@ struct _AviGossipsubPeer
   AviMessageIdForm     id_form;
   gboolean             id_form_heard;
 
-  /* topic → AviGossipsubMember, not owned. */
+  /* A set of AviGossipsubMember, not owned, one of each of its topics. */
   GHashTable          *members;
 
   /* Since the last heartbeat. */

@@ -89,8 +89,28 @@ avi_gossipsub_member_new (AviGossipsubTopic *topic, AviGossipsubPeer *peer)
   self->index = topic->members->len;
   g_ptr_array_add (topic->members, self);
   topic->n_placed[AVI_MEMBER_OUTSIDE]++;
-  g_hash_table_insert (peer->members, topic, self);
+  g_hash_table_add (peer->members, self);
   return self;
+}
+
+AviGossipsubMember *
+avi_gossipsub_member_find (AviGossipsubTopic *topic, AviGossipsubPeer *peer)
+{
+  AviGossipsubMember key = { .topic = topic };
+
+  return g_hash_table_lookup (peer->members, &key);
+}
+
+guint
+avi_gossipsub_member_hash (gconstpointer self)
+{
+  return avi_gossipsub_topic_hash (((const AviGossipsubMember *) self)->topic);
+}
+
+gboolean
+avi_gossipsub_member_equal (gconstpointer a, gconstpointer b)
+{
+  return ((const AviGossipsubMember *) a)->topic == ((const AviGossipsubMember *) b)->topic;
 }
 
 void
@@ -100,7 +120,7 @@ avi_gossipsub_member_free (AviGossipsubMember *self)
 
   avi_gossipsub_member_set_subscribed (self, FALSE);
   self->topic->n_placed[self->place]--;
-  g_hash_table_remove (self->peer->members, self->topic);
+  g_hash_table_remove (self->peer->members, self);
   g_ptr_array_remove_index_fast (members, self->index);
   if (self->index < members->len)
     ((AviGossipsubMember *) members->pdata[self->index])->index = self->index;

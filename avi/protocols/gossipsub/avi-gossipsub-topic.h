@@ -77,6 +77,11 @@ void                avi_gossipsub_topic_pick  (AviGossipsubTopic *self, AviMembe
 gboolean            avi_gossipsub_topic_has   (AviGossipsubTopic *self, AviMemberFilter filter, gint64 now);
 
 AviGossipsubMember *avi_gossipsub_member_new            (AviGossipsubTopic *topic, AviGossipsubPeer *peer);
+/* NULL: that peer has nothing to do with the topic. */
+AviGossipsubMember *avi_gossipsub_member_find           (AviGossipsubTopic *topic, AviGossipsubPeer *peer);
+/* For a set of the members of one peer: which topic it is decides. */
+guint               avi_gossipsub_member_hash           (gconstpointer self);
+gboolean            avi_gossipsub_member_equal          (gconstpointer a, gconstpointer b);
 /* Takes it out of topic and peer. */
 void                avi_gossipsub_member_free           (AviGossipsubMember *self);
 void                avi_gossipsub_member_set_subscribed (AviGossipsubMember *self, gboolean subscribed);

@@ -134,7 +134,7 @@ avi_gossipsub_release_topic (AviGossipsub *self, AviGossipsubTopic *topic)
 AviGossipsubMember *
 avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic)
 {
-  AviGossipsubMember *member = g_hash_table_lookup (peer->members, topic);
+  AviGossipsubMember *member = avi_gossipsub_member_find (topic, peer);
 
   if (member != NULL)
     return member;

@@ -19,8 +19,6 @@ void
 avi_rpc_queue_init (AviRpcQueue *self, gsize max_bytes)
 {
   *self = (AviRpcQueue) { .max_bytes = max_bytes };
-  self->subscriptions = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
-  self->grafts = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
   for (guint i = 0; i < AVI_RPC_QUEUE_N_RANKS; i++)
     self->lanes[i].items = g_array_new (FALSE, FALSE, sizeof (AviRpcQueueItem));
   self->exchanges = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release,
@@ -117,24 +115,44 @@ gboolean
 avi_rpc_queue_is_empty (const AviRpcQueue *self)
 {
   return avi_rpc_queue_count_messages (self) == 0 && self->gossip.length == 0 && self->urgent == NULL
-         && g_hash_table_size (self->subscriptions) == 0 && g_hash_table_size (self->grafts) == 0;
+         && self->subscriptions == NULL && self->grafts == NULL;
+}
+
+static void
+avi_rpc_queue_set_topic (GHashTable **table, GRefString *topic, int value)
+{
+  if (*table == NULL)
+    *table = g_hash_table_new_full (g_str_hash, g_str_equal, (GDestroyNotify) g_ref_string_release, NULL);
+  g_hash_table_replace (*table, g_ref_string_acquire (topic), GINT_TO_POINTER (value));
+}
+
+/* Emptied, a table is still as large as it ever was. */
+static void
+avi_rpc_queue_release_empty (GHashTable **table)
+{
+  if (*table != NULL && g_hash_table_size (*table) == 0)
+    g_clear_pointer (table, g_hash_table_unref);
 }
 
 void
 avi_rpc_queue_subscribe (AviRpcQueue *self, GRefString *topic, gboolean subscribe)
 {
-  guint doubt = GPOINTER_TO_UINT (g_hash_table_lookup (self->subscriptions, topic)) & SUBSCRIPTION_IN_DOUBT;
-  guint told = (subscribe ? SUBSCRIPTION_ON : 0) | doubt;
+  gpointer told = NULL;
+  gboolean queued = self->subscriptions != NULL
+                    && g_hash_table_lookup_extended (self->subscriptions, topic, NULL, &told);
+  guint doubt = GPOINTER_TO_UINT (told) & SUBSCRIPTION_IN_DOUBT;
 
-  if (doubt != 0 || !g_hash_table_remove (self->subscriptions, topic))
-    g_hash_table_replace (self->subscriptions, g_ref_string_acquire (topic), GUINT_TO_POINTER (told));
+  if (queued && doubt == 0)
+    g_hash_table_remove (self->subscriptions, topic);
+  else
+    avi_rpc_queue_set_topic (&self->subscriptions, topic, (subscribe ? SUBSCRIPTION_ON : 0) | doubt);
+  avi_rpc_queue_release_empty (&self->subscriptions);
 }
 
 void
 avi_rpc_queue_subscribe_again (AviRpcQueue *self, GRefString *topic)
 {
-  g_hash_table_replace (self->subscriptions, g_ref_string_acquire (topic),
-                        GUINT_TO_POINTER (SUBSCRIPTION_ON | SUBSCRIPTION_IN_DOUBT));
+  avi_rpc_queue_set_topic (&self->subscriptions, topic, SUBSCRIPTION_ON | SUBSCRIPTION_IN_DOUBT);
 }
 
 static void
@@ -162,14 +180,14 @@ void
 avi_rpc_queue_graft (AviRpcQueue *self, GRefString *topic)
 {
   avi_rpc_queue_drop_exchange (self, topic);
-  g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (GRAFT));
+  avi_rpc_queue_set_topic (&self->grafts, topic, GRAFT);
 }
 
 void
 avi_rpc_queue_prune (AviRpcQueue *self, GRefString *topic, guint backoff)
 {
   avi_rpc_queue_drop_exchange (self, topic);
-  g_hash_table_replace (self->grafts, g_ref_string_acquire (topic), GINT_TO_POINTER (backoff));
+  avi_rpc_queue_set_topic (&self->grafts, topic, (int) backoff);
 }
 
 static void
@@ -459,8 +477,12 @@ avi_rpc_queue_pop_mixed (AviRpcQueue *self)
 
   g_byte_array_set_size (draft.body, LEN_ROOM);
   avi_rpc_queue_pop_urgent (self, &draft);
-  avi_rpc_queue_pop_subscriptions (self, &draft);
-  avi_rpc_queue_pop_grafts (self, &draft);
+  if (self->subscriptions != NULL)
+    avi_rpc_queue_pop_subscriptions (self, &draft);
+  if (self->grafts != NULL)
+    avi_rpc_queue_pop_grafts (self, &draft);
+  avi_rpc_queue_release_empty (&self->subscriptions);
+  avi_rpc_queue_release_empty (&self->grafts);
   if (avi_rpc_queue_pop_messages (self, AVI_RPC_QUEUE_OWN, &draft))
     avi_rpc_queue_pop_messages (self, AVI_RPC_QUEUE_OTHERS, &draft);
   avi_rpc_queue_pop_gossip (self, &draft);
@@ -488,8 +510,7 @@ avi_rpc_queue_pop (AviRpcQueue *self)
 
   /* The common case: one message, whose bytes all peers share. */
   if (n == 1 && g_queue_is_empty (&self->gossip) && self->urgent == NULL && !self->extensions
-      && g_hash_table_size (self->subscriptions) == 0
-      && g_hash_table_size (self->grafts) == 0)
+      && self->subscriptions == NULL && self->grafts == NULL)
     return avi_rpc_queue_pop_message (self);
 
   rpc = avi_rpc_queue_pop_mixed (self);

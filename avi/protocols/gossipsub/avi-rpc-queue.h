@@ -56,8 +56,8 @@ typedef struct
   gsize       bytes;
   gsize       gossip_bytes;  /* of them, gossip */
   gsize       own_bytes;     /* and what we publish */
-  GHashTable *subscriptions; /* topic's name → what to tell of it */
-  GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT */
+  GHashTable *subscriptions; /* topic's name → what to tell of it; NULL: nothing */
+  GHashTable *grafts;        /* topic's name → seconds of a PRUNE (0: not said), or -1: GRAFT; NULL: none */
   AviRpcQueueLane lanes[AVI_RPC_QUEUE_N_RANKS];
   GHashTable *exchanges;     /* topic's name → GBytes of what a PRUNE says beside (PX) */
   gsize       exchange_bytes; /* at most AVI_RPC_QUEUE_MAX_EXCHANGE */

@@ -14,10 +14,17 @@ typedef struct
   double                     first_deliveries, mesh_deliveries, mesh_failure, invalid;
 } AviTopicScore;
 
+/* Where some of the peers are. */
+typedef struct
+{
+  guint64 hash;
+  guint   n_peers;
+} AviScoreNetwork;
+
 struct _AviPeerScore
 {
   AviPeerId   id;
-  guint64     network;     /* 0: does not count */
+  AviScoreNetwork *network; /* NULL: does not count */
   double      application;
   double      behaviour;
   double      of_topics;   /* as summed up when last asked for; good until something is counted or decays */
@@ -39,7 +46,7 @@ struct _AviScore
   gint64                since;    /* µs */
   GHashTable           *peers;    /* id → AviPeerScore, owned */
   GHashTable           *retained; /* likewise, of those that left */
-  GHashTable           *networks; /* guint64 → how many of `peers` are there */
+  GHashTable           *networks; /* hash → AviScoreNetwork, owned, of each of `peers` */
 };
 
 static void
@@ -85,7 +92,7 @@ avi_score_new (const AviScoreParams *params, AviScoreTopicFunc topic_params, gpo
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL, (GDestroyNotify) avi_peer_score_free);
   self->retained = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                           (GDestroyNotify) avi_peer_score_free);
-  self->networks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  self->networks = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
   return self;
 }
 
@@ -205,29 +212,30 @@ avi_topic_score_get (const AviTopicScore *self, gint64 now)
 
 /* --- peers --- */
 
-static guint
-avi_score_count_network (AviScore *self, guint64 network)
+static AviScoreNetwork *
+avi_score_ensure_network (AviScore *self, guint64 hash)
 {
-  return GPOINTER_TO_UINT (g_hash_table_lookup (self->networks, &network));
-}
+  AviScoreNetwork *network = g_hash_table_lookup (self->networks, &hash);
 
-static void
-avi_score_set_network_count (AviScore *self, guint64 network, guint n)
-{
-  if (n == 0)
-    g_hash_table_remove (self->networks, &network);
-  else
-    g_hash_table_replace (self->networks, g_memdup2 (&network, sizeof network), GUINT_TO_POINTER (n));
+  if (network == NULL)
+    {
+      network = g_new0 (AviScoreNetwork, 1);
+      network->hash = hash;
+      g_hash_table_insert (self->networks, &network->hash, network);
+    }
+  return network;
 }
 
 void
-avi_score_set_network (AviScore *self, AviPeerScore *peer, guint64 network)
+avi_score_set_network (AviScore *self, AviPeerScore *peer, guint64 hash)
 {
-  if (peer->network != 0)
-    avi_score_set_network_count (self, peer->network, avi_score_count_network (self, peer->network) - 1);
-  peer->network = network;
-  if (network != 0)
-    avi_score_set_network_count (self, network, avi_score_count_network (self, network) + 1);
+  AviScoreNetwork *left = peer->network;
+
+  peer->network = hash != 0 ? avi_score_ensure_network (self, hash) : NULL;
+  if (peer->network != NULL)
+    peer->network->n_peers++;
+  if (left != NULL && --left->n_peers == 0)
+    g_hash_table_remove (self->networks, &left->hash);
 }
 
 void
@@ -348,7 +356,7 @@ double
 avi_score_get (AviScore *self, AviPeerScore *peer, gint64 now)
 {
   const AviScoreParams *params = self->params;
-  guint n_there = peer->network != 0 ? avi_score_count_network (self, peer->network) : 0;
+  guint n_there = peer->network != NULL ? peer->network->n_peers : 0;
   double surplus = n_there > params->colocation_threshold ? n_there - params->colocation_threshold : 0;
   double excess;
 

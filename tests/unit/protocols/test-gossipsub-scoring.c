@@ -35,7 +35,7 @@ static gboolean
 is_in_mesh (Gossip *g, guint peer)
 {
   AviGossipsubPeer *found = g_hash_table_lookup (g->router->peers, gossip_id (peer));
-  AviGossipsubMember *member = g_hash_table_lookup (found->members, chat (g));
+  AviGossipsubMember *member = avi_gossipsub_member_find (chat (g), found);
 
   return member->place == AVI_MEMBER_MESH;
 }

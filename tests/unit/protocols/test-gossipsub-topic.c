@@ -75,7 +75,7 @@ assert_counts (Fixture *f, guint outside, guint mesh, guint fanout, guint subscr
       AviGossipsubMember *member = topic->members->pdata[i];
 
       g_assert_cmpuint (member->index, ==, i);
-      g_assert_true (g_hash_table_lookup (member->peer->members, topic) == member);
+      g_assert_true (avi_gossipsub_member_find (topic, member->peer) == member);
     }
 }
 
@@ -162,9 +162,10 @@ test_several_topics (Fixture *f, gconstpointer data)
   AviGossipsubMember *here = add_subscriber (f, 0), *there = avi_gossipsub_member_new (other, f->peers[0]);
 
   g_assert_cmpuint (g_hash_table_size (f->peers[0]->members), ==, 2);
-  g_assert_true (g_hash_table_lookup (f->peers[0]->members, other) == there);
+  g_assert_true (avi_gossipsub_member_find (other, f->peers[0]) == there);
   avi_gossipsub_member_free (there);
-  g_assert_true (g_hash_table_lookup (f->peers[0]->members, f->topic) == here);
+  g_assert_null (avi_gossipsub_member_find (other, f->peers[0]));
+  g_assert_true (avi_gossipsub_member_find (f->topic, f->peers[0]) == here);
   assert_counts (f, 1, 0, 0, 1);
   avi_gossipsub_topic_free (other);
 }

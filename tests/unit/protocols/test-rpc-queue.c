@@ -252,6 +252,24 @@ test_newest_wins (Fixture *f, gconstpointer data)
   gossip_assert_lines (f->notes.sent, "1 unsubscribe b");
 }
 
+/* GLib's tables do not shrink while they are emptied. */
+static void
+test_gives_back (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 3 * AVI_RPC_QUEUE_MAX_SUBSCRIPTIONS; i++)
+    {
+      g_autofree char *topic = g_strdup_printf ("topic-%u", i);
+
+      with_topic (f, topic, subscribe);
+      with_topic (f, topic, avi_rpc_queue_graft);
+    }
+  g_assert_nonnull (f->queue.subscriptions);
+  g_assert_nonnull (f->queue.grafts);
+  pop_all (f);
+  g_assert_null (f->queue.subscriptions);
+  g_assert_null (f->queue.grafts);
+}
+
 static void
 test_in_doubt (Fixture *f, gconstpointer data)
 {
@@ -483,6 +501,7 @@ main (int argc, char **argv)
   ADD ("an empty queue gives nothing", 0, test_empty);
   ADD ("everything fits into one RPC", 0, test_one_rpc);
   ADD ("of several changes the newest is told", 0, test_newest_wins);
+  ADD ("what was told takes no memory any more", 0, test_gives_back);
   ADD ("what may have been lost is told again", 0, test_in_doubt);
   ADD ("one message alone is sent as it lies", 0, test_shared);
   ADD ("much is spread over several RPCs", 0, test_split);
