@@ -7,7 +7,7 @@
 
 #define BACKOFF         (62 * SECOND) /* longer than a PRUNE demands, with its slack */
 #define IHAVE_IDS       100  /* made up, in one RPC */
-#define IHAVE_RPCS      12   /* at once, which is more than a peer looks at in a heartbeat */
+#define IHAVE_RPCS      48   /* at once, which is far more than a peer looks at in a heartbeat */
 #define REMEMBERED_IDS  200  /* of messages that came, to ask for them again */
 #define FORGERIES       5    /* in one RPC */
 #define SYBIL_ADDRESS   G_MAXUINT32

@@ -265,13 +265,15 @@ avi_gossipsub_receive_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, Avi
   return avi_rpc_reader_finish (&reader, "An IDONTWANT", error);
 }
 
-/* TRUE: this RPC's IHAVEs are within the limit. It is no offence where they are not, since others' heartbeats are not ours,
- * and what stalled comes in bursts; ids by the thousand that we lack are one. */
+/* TRUE: this RPC's IHAVEs are within the limit. Others' heartbeats are not ours, and what stalled comes in bursts: to be
+ * an offence it has to be far beyond. */
 static gboolean
-avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer)
+avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
   if (peer->ihave_rpcs++ < self->params.max_ihave_messages)
     return TRUE;
+  if (peer->ihave_rpcs > AVI_GOSSIPSUB_MAX_IHAVE_EXCESS * self->params.max_ihave_messages)
+    avi_gossipsub_offend (self, peer, AVI_OFFENCE_IHAVE, now);
   self->statistics.limit_drops++;
   return FALSE;
 }
@@ -294,7 +296,7 @@ avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
         if (iwant == NULL)
           {
             iwant = g_byte_array_new ();
-            allowed = avi_gossipsub_allow_ihaves (self, peer) && gossips;
+            allowed = avi_gossipsub_allow_ihaves (self, peer, now) && gossips;
           }
         if (allowed)
           good = avi_gossipsub_receive_ihave (self, peer, field.bytes, iwant, now, error);

@@ -35,6 +35,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN                                                                                 \
  3                                      /* of who is in the mesh, in a heartbeat, for each topic of
                                                             * the peer: no offence yet */
+#define AVI_GOSSIPSUB_MAX_IHAVE_EXCESS  4                  /* times max-ihave-messages: likewise */
 #define AVI_GOSSIPSUB_MAX_REFUSED       5                  /* answers refused, in a heartbeat: likewise */
 #define AVI_GOSSIPSUB_MAX_BACKOFF       3600               /* s; the longest that a peer may demand */
 #define AVI_GOSSIPSUB_MAX_UNWANTED         1024               /* ids of a peer's IDONTWANTs, per heartbeat and held */

@@ -430,7 +430,11 @@ test_many_ihaves (Gossip *g, gconstpointer data)
     say_ihave (g, 1, i, 1);
   g_assert_cmpuint (gossip_count_sent (g, "1 iwant"), ==, 10);
   g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 2);
+  for (guint i = 12; i < 40; i++)
+    say_ihave (g, 1, i, 1);
   g_assert_cmpuint (gossip_statistics (g).offences, ==, 0);
+  say_ihave (g, 1, 40, 1);
+  g_assert_cmpuint (gossip_statistics (g).offences, ==, 1);
 }
 
 static void
@@ -489,7 +493,7 @@ main (int argc, char **argv)
     { "who announces what there is not is found out, who sleeps is not blamed", set_up, test_lies },
     { "asking again and again for what was given is an offence", set_up, test_iwant_flood },
     { "more IHAVE or IDONTWANT than is looked at is an offence", set_up, test_too_much },
-    { "many RPCs with IHAVE are none", set_up, test_many_ihaves },
+    { "some more RPCs with IHAVE are none, very many are one", set_up, test_many_ihaves },
     { "many in one network have a bad score", set_up, test_crowd },
     { "who comes back is as bad as before", set_up, test_back_again },
   };
