@@ -169,7 +169,7 @@ put_message (Fuzz *f)
   if (f->seqno % 2 == 0)
     taken = avi_rpc_queue_own (&f->queue, message, f->seqno, &dropped);
   else
-    taken = avi_rpc_queue_others (&f->queue, message, &dropped);
+    taken = avi_rpc_queue_others (&f->queue, message, 0, &dropped);
   forget_dropped (f, &dropped);
   if (taken)
     g_queue_push_tail (get_messages (f, f->seqno), GUINT_TO_POINTER (f->seqno));

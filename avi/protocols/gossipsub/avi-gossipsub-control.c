@@ -187,7 +187,7 @@ avi_gossipsub_receive_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
 }
 
 static void
-avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes)
+avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes, gint64 now)
 {
   AviGossipMessage *message;
   AviPeerId from;
@@ -198,7 +198,7 @@ avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes)
   message = avi_message_cache_get_for (self->cache, &id, peer->serial, self->params.gossip_retransmission,
                                        &peer->answers_refused);
   if (message != NULL)
-    avi_gossipsub_send_message (self, peer, message);
+    avi_gossipsub_send_message (self, peer, message, now);
 }
 
 static gboolean
@@ -218,7 +218,7 @@ avi_gossipsub_receive_iwant (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
           continue;
         }
       peer->ids_asked_by_it++;
-      avi_gossipsub_answer (self, peer, field.bytes);
+      avi_gossipsub_answer (self, peer, field.bytes, now);
     }
   if (peer->answers_refused > AVI_GOSSIPSUB_MAX_REFUSED)
     avi_gossipsub_offend (self, peer, AVI_OFFENCE_IWANT, now);

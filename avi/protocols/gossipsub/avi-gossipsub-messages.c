@@ -142,7 +142,7 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviAr
         continue;
       if (avi_gossipsub_peer_has (peer, message->id, now))
         self->statistics.spared++;
-      else if (avi_gossipsub_send_message (self, peer, message))
+      else if (avi_gossipsub_send_message (self, peer, message, now))
         self->statistics.forwarded++;
     }
 }

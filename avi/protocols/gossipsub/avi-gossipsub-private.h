@@ -24,6 +24,9 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_CHECKS_BYTES  (32 * 1024 * 1024)
 #define AVI_GOSSIPSUB_VALIDATION_TIME  (10 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_MAX_ALL_TOPICS    16384              /* topics known, from which on only ours are added */
+/* For so long a message of another's waits for a peer to take it. Late by more than the time for which ids are known
+ * as seen, it would be delivered once more. */
+#define AVI_GOSSIPSUB_FORWARD_TIME     (30 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_MAX_NEAR_MISSES   1024
 #define AVI_GOSSIPSUB_MAX_PROMISES      8192
 #define AVI_GOSSIPSUB_MAX_OVERDUE       8192               /* of them, those that may be lies */
@@ -101,7 +104,8 @@ void                avi_gossipsub_announce      (AviGossipsub *self, AviGossipsu
 /* There may be something to send to @peer. */
 void                avi_gossipsub_send          (AviGossipsub *self, AviGossipsubPeer *peer);
 /* FALSE: dropped, and counted. */
-gboolean            avi_gossipsub_send_message  (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message);
+gboolean            avi_gossipsub_send_message  (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message,
+                                                 gint64 now);
 /* The same of the message that we published last. */
 gboolean            avi_gossipsub_send_own      (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message);
 void                avi_gossipsub_send_gossip   (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields);

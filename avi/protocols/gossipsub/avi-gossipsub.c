@@ -327,11 +327,11 @@ avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const Av
 }
 
 gboolean
-avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
 {
   return avi_gossipsub_check_size (self, peer, message)
          && avi_gossipsub_end_queueing (self, peer, message,
-                                        avi_rpc_queue_others (&peer->queue, message, &self->dropped));
+                                        avi_rpc_queue_others (&peer->queue, message, now, &self->dropped));
 }
 
 gboolean
@@ -408,21 +408,24 @@ avi_gossipsub_prune (AviGossipsub *self, AviGossipsubMember *member, gint64 back
 gboolean
 avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint64 now)
 {
-  GList *link = self->sending.head;
-  AviGossipsubPeer *first;
+  GList *link;
 
-  if (link == NULL)
-    return FALSE;
+  *rpc = NULL;
+  while (*rpc == NULL && (link = self->sending.head) != NULL)
+    {
+      AviGossipsubPeer *first = link->data;
 
-  first = link->data;
-  *peer = first->id;
-  *rpc = avi_rpc_queue_pop (&first->queue);
+      avi_rpc_queue_expire (&first->queue, now - AVI_GOSSIPSUB_FORWARD_TIME, &self->dropped);
+      avi_gossipsub_count_dropped (self, first);
+      *peer = first->id;
+      *rpc = avi_rpc_queue_pop (&first->queue);
 
-  /* Everybody in turn: the next RPC to the same peer comes after those to the others. */
-  g_queue_unlink (&self->sending, link);
-  first->is_sending = FALSE;
-  avi_gossipsub_send (self, first);
-  return TRUE;
+      /* Everybody in turn: the next RPC to the same peer comes after those to the others. */
+      g_queue_unlink (&self->sending, link);
+      first->is_sending = FALSE;
+      avi_gossipsub_send (self, first);
+    }
+  return *rpc != NULL;
 }
 
 /* --- receiving --- */

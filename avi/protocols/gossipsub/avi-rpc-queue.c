@@ -240,11 +240,20 @@ avi_rpc_queue_own (AviRpcQueue *self, AviGossipMessage *message, guint64 number,
 }
 
 gboolean
-avi_rpc_queue_others (AviRpcQueue *self, AviGossipMessage *message, AviRpcQueueDropped *dropped)
+avi_rpc_queue_others (AviRpcQueue *self, AviGossipMessage *message, gint64 now, AviRpcQueueDropped *dropped)
 {
-  AviRpcQueueItem item = { message, 0 };
+  AviRpcQueueItem item = { message, (guint64) now };
 
   return avi_rpc_queue_put (self, AVI_RPC_QUEUE_OTHERS, item, self->own_bytes + self->gossip_bytes, dropped);
+}
+
+void
+avi_rpc_queue_expire (AviRpcQueue *self, gint64 when, AviRpcQueueDropped *dropped)
+{
+  const AviRpcQueueLane *lane = &self->lanes[AVI_RPC_QUEUE_OTHERS];
+
+  while (avi_rpc_queue_lane_count (lane) > 0 && (gint64) avi_rpc_queue_lane_get (lane, lane->first)->number < when)
+    g_ptr_array_add (dropped->messages, avi_rpc_queue_take_message (self, AVI_RPC_QUEUE_OTHERS));
 }
 
 guint64

@@ -41,7 +41,7 @@ typedef enum
 typedef struct
 {
   AviGossipMessage *message; /* owned */
-  guint64           number;  /* of what we publish, counting up; of others' no matter */
+  guint64           number;  /* of what we publish, counting up; of others' when it was put here, in µs */
 } AviRpcQueueItem;
 
 typedef struct
@@ -90,7 +90,10 @@ typedef struct
 /* FALSE: no room, and nothing changed. */
 gboolean avi_rpc_queue_own       (AviRpcQueue *self, AviGossipMessage *message, guint64 number,
                                   AviRpcQueueDropped *dropped);
-gboolean avi_rpc_queue_others    (AviRpcQueue *self, AviGossipMessage *message, AviRpcQueueDropped *dropped);
+gboolean avi_rpc_queue_others    (AviRpcQueue *self, AviGossipMessage *message, gint64 now,
+                                  AviRpcQueueDropped *dropped);
+/* What others published gives way to its age: all that was put here before @when. */
+void     avi_rpc_queue_expire    (AviRpcQueue *self, gint64 when, AviRpcQueueDropped *dropped);
 /* The number of the first of what we publish that is still here; G_MAXUINT64: there is none. */
 guint64  avi_rpc_queue_get_first_own (const AviRpcQueue *self);
 /* Takes out messages of more than @max bytes, as part of an RPC. */

@@ -269,6 +269,30 @@ test_slow_peer (Gossip *g, gconstpointer data)
   g_assert_cmpuint (n, >=, 130); /* 4 MiB */
 }
 
+/* What others said is not passed on so late that it might be heard once more. */
+static void
+test_late_peer (Gossip *g, gconstpointer data)
+{
+  gossip_add_subscribers (g, 1, 2, "chat");
+  gossip_forget (g);
+  avi_gossipsub_set_ready (g->router, gossip_id (1), FALSE);
+  gossip_say_message (g, 2, 9, "chat", "early");
+  gossip_publish (g, "chat", "ours");
+  gossip_wait (g, 20 * SECOND);
+  gossip_say_message (g, 2, 9, "chat", "late");
+  gossip_wait (g, 11 * SECOND);
+  avi_gossipsub_set_ready (g->router, gossip_id (1), TRUE);
+  gossip_assert_sent (g, "1 message chat: late; 1 message chat: ours; 2 message chat: ours");
+
+  /* Nothing is left to be sent. */
+  avi_gossipsub_set_ready (g->router, gossip_id (1), FALSE);
+  gossip_say_message (g, 2, 9, "chat", "once more");
+  gossip_wait (g, 31 * SECOND);
+  gossip_forget (g);
+  avi_gossipsub_set_ready (g->router, gossip_id (1), TRUE);
+  g_assert_cmpuint (gossip_count_sent (g, "1 message"), ==, 0);
+}
+
 /* Nor is it told of one by IHAVE, and what was queued before is taken back. */
 static void
 test_limited_peer (Gossip *g, gconstpointer data)
@@ -398,6 +422,7 @@ main (int argc, char **argv)
   ADD ("our seqno counts up, whether or not anybody hears", test_seqno);
   ADD ("a message that is too large is refused here and dropped there", test_too_large);
   ADD ("a peer that does not read loses what is over its limit, and nobody else does", test_slow_peer);
+  ADD ("what waited for it for long is not passed on", test_late_peer);
   ADD ("a peer that takes no large RPC gets none, and all else", test_limited_peer);
   ADD ("a peer that takes no large RPC is not told of one", test_limited_peer_is_not_told);
   ADD ("a message that is too large for all is an error that says so", test_too_large_for_all);

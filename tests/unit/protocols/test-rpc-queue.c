@@ -54,7 +54,7 @@ push_text (Fixture *f, const char *text)
 {
   g_autoptr(AviGossipMessage) message = make_of (text, f->number);
 
-  return avi_rpc_queue_others (&f->queue, message, &f->dropped);
+  return avi_rpc_queue_others (&f->queue, message, 0, &f->dropped);
 }
 
 /* Its number is its id. */
@@ -71,7 +71,7 @@ push_message (Fixture *f, gsize size)
 {
   g_autoptr(AviGossipMessage) message = make (size);
 
-  return avi_rpc_queue_others (&f->queue, message, &f->dropped);
+  return avi_rpc_queue_others (&f->queue, message, 0, &f->dropped);
 }
 
 static gboolean
@@ -291,13 +291,32 @@ assert_is_of (GBytes *rpc, const AviGossipMessage *message)
   g_assert_cmpuint (g_bytes_get_size (rpc), ==, message->rpc_len);
 }
 
+/* Of what others say; what we publish waits for as long as it takes. */
+static void
+test_ages (Fixture *f, gconstpointer data)
+{
+  for (gint64 now = 1; now <= 5; now++)
+    {
+      g_autoptr(AviGossipMessage) message = make (100);
+
+      g_assert_true (avi_rpc_queue_others (&f->queue, message, now, &f->dropped));
+      g_assert_true (avi_rpc_queue_own (&f->queue, message, now, &f->dropped));
+    }
+  avi_rpc_queue_expire (&f->queue, 4, &f->dropped);
+  g_assert_cmpuint (f->dropped.messages->len, ==, 3);
+  avi_rpc_queue_expire (&f->queue, 4, &f->dropped);
+  g_assert_cmpuint (f->dropped.messages->len, ==, 3);
+  pop_all (f);
+  g_assert_cmpuint (f->notes.sent->len, ==, 7);
+}
+
 static void
 test_shared (Fixture *f, gconstpointer data)
 {
   g_autoptr(AviGossipMessage) message = make (100);
   g_autoptr(GBytes) rpc = NULL;
 
-  avi_rpc_queue_others (&f->queue, message, &f->dropped);
+  avi_rpc_queue_others (&f->queue, message, 0, &f->dropped);
   rpc = avi_rpc_queue_pop (&f->queue);
   assert_is_of (rpc, message);
 }
@@ -480,7 +499,7 @@ test_order (Fixture *f, gconstpointer data)
     if (avi_random_below (&random, 1500) < 1500 - i / 2)
       {
         g_ptr_array_add (model, make (70000 + i % 2));
-        g_assert_true (avi_rpc_queue_others (&f->queue, model->pdata[model->len - 1], &f->dropped));
+        g_assert_true (avi_rpc_queue_others (&f->queue, model->pdata[model->len - 1], 0, &f->dropped));
       }
     else
       {
@@ -500,6 +519,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("an empty queue gives nothing", 0, test_empty);
   ADD ("everything fits into one RPC", 0, test_one_rpc);
+  ADD ("what others say waits for so long only", 0, test_ages);
   ADD ("of several changes the newest is told", 0, test_newest_wins);
   ADD ("what was told takes no memory any more", 0, test_gives_back);
   ADD ("what may have been lost is told again", 0, test_in_doubt);
