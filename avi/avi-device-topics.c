@@ -143,8 +143,9 @@ avi_device_swap_validator (AviDevice *self, const char *topic, AviDeviceValidato
  * [method@Avi.Message.get_from] has it. What this device publishes itself is not asked about.
  *
  * A validator that returns %AVI_VERDICT_LATER gives its verdict with [method@Avi.Device.answer_message]. A message that
- * has no verdict within 10 s of its arrival is dropped, and so is what comes while 1,024 messages, or 16 MiB, wait for
- * theirs: both are counted as `messages-unjudged`. What is accepted later is delivered later: only verdicts that are given in
+ * has no verdict within 10 s of its arrival is dropped. 1,024 messages, or 16 MiB, may wait for theirs, and of those that came
+ * from one peer no more than there is room left for all others: what comes beyond that is dropped. Both are counted as
+ * `messages-unjudged`. What is accepted later is delivered later: only verdicts that are given in
  * order keep the order.
  *
  * Fails with %AVI_ERROR_INVALID_ARGUMENT where the topic is empty, too long or not UTF-8, and with %AVI_ERROR_LIMIT

@@ -178,7 +178,12 @@ avi_message_get_from (AviMessage *self)
  * @self: a message
  *
  * Gets the number that the author gave the message. No two messages of one author have the same; whether
- * it grows from one to the next depends on the author's implementation.
+ * it grows from one to the next depends on the author's implementation. Those of Avi's devices grow, over restarts too,
+ * unless the clock is set back: they are counted from the time of the start, in nanoseconds.
+ *
+ * A signature says who wrote a message, not when. Any device of the mesh can say again what another one said long ago
+ * (by default two minutes, or 65,536 messages), and it is heard again. Where a message opens a door, keep the highest number
+ * of its author, and pass over what is not above it.
  *
  * Returns: the sequence number; 0 on a topic whose messages are not signed
  *
