@@ -55,7 +55,7 @@ avi_device_subscribe (AviDevice  *self,
  * avi_device_publish:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @error: return location for an error
  *
  * Sends a message to all devices that subscribe to the topic. Waits for nobody: at most a small message to a few,
@@ -88,7 +88,7 @@ avi_device_publish (AviDevice  *self,
  * avi_device_publish_text:
  * @self: a device that is running
  * @topic: the topic's name
- * @text: the message, in UTF-8, at most 1 MiB
+ * @text: the message, in UTF-8, at most 1 MiB (`max-message-size`)
  * @error: return location for an error
  *
  * Sends a text to all devices that subscribe to the topic; as [method@Avi.Device.publish].
@@ -123,7 +123,7 @@ avi_device_get_core_flags (AviPublishFlags flags)
  * avi_device_publish_full:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @error: return location for an error
  *
@@ -162,7 +162,7 @@ avi_device_publish_full (AviDevice       *self,
  * avi_device_publish_async:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @cancellable: (nullable): to give up
  * @callback: (scope async): called when the message was handed to the subscribers' sockets
@@ -241,7 +241,7 @@ avi_device_publish_finish (AviDevice    *self,
  * avi_device_publish_sync:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @cancellable: (nullable): to give up
  * @error: return location for an error

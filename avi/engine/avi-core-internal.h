@@ -36,6 +36,7 @@ struct _AviCore
   GQueue        publications; /* of AviPublication, by their `link`: for the engine to take */
   AviBacklog    queued;       /* these */
   AviBacklog    held;         /* those for which nobody subscribes, of all topics */
+  gsize         max_message;  /* bytes of data of one */
   guint         max_held;     /* of one topic */
   gsize         max_held_bytes;
   AviTopicTable table;

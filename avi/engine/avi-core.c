@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #include "avi-error.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
 
 /* In ms: an answer from an engine's own thread does not wake those that its caller runs meanwhile. */
 #define MAX_UNNOTICED 5
@@ -214,6 +215,7 @@ avi_core_launch_locked (AviCore     *self,
 
   self->stop_asked = FALSE;
   self->context = settings->context;
+  self->max_message = settings->pubsub != NULL ? settings->pubsub->max_message : AVI_GOSSIPSUB_MAX_MESSAGE;
   self->max_held = settings->max_held > 0 ? settings->max_held : AVI_CORE_MAX_HELD;
   self->max_held_bytes = settings->max_held_bytes > 0 ? settings->max_held_bytes : AVI_CORE_MAX_HELD_BYTES_EACH;
   avi_core_set_state_locked (self, AVI_CORE_STARTING);
