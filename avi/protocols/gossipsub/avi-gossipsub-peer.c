@@ -78,7 +78,6 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ids_asked_of_it = 0;
   self->ids_asked_by_it = 0;
   self->ids_unwanted_by_it = 0;
-  self->n_dropped = 0;
   self->grafts_again = 0;
   self->answers_refused = 0;
   self->offences = 0;
