@@ -67,6 +67,7 @@ avi_core_new (void)
   self->to_validate = avi_core_new_validation_inbox (self->events);
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->topic_flags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->peer_scores = avi_core_new_peer_scores ();
   self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_peer_info_unref);
@@ -101,6 +102,7 @@ avi_core_unref (AviCore *self)
   avi_inbox_unref (self->to_validate);
   g_hash_table_unref (self->topics);
   g_hash_table_unref (self->topic_flags);
+  g_hash_table_unref (self->peer_scores);
   g_hash_table_unref (self->subscribers);
   g_hash_table_unref (self->peers);
   g_strfreev (self->addresses);

@@ -299,6 +299,7 @@ avi_pubsub_new (AviEngine *engine)
   AviPubsub *self = g_new0 (AviPubsub, 1);
   g_auto(GStrv) topics = avi_core_dup_topics (engine->core);
   g_autoptr(GHashTable) topic_flags = avi_core_dup_topic_flags (engine->core);
+  g_autoptr(GHashTable) peer_scores = avi_core_dup_peer_scores (engine->core);
   GHashTableIter iter;
   gpointer topic, flags;
   gint64 now = avi_loop_now (engine->loop);
@@ -324,6 +325,7 @@ avi_pubsub_new (AviEngine *engine)
   g_hash_table_iter_init (&iter, topic_flags);
   while (g_hash_table_iter_next (&iter, &topic, &flags))
     avi_pubsub_set_topic (self, topic, GPOINTER_TO_UINT (flags));
+  avi_pubsub_set_scores (self, peer_scores);
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
   return self;

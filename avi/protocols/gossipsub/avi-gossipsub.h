@@ -38,6 +38,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_COUNTED  1024                 /* topics with counts that were not asked for yet */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS       1024             /* messages before validators */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES (16 * 1024 * 1024)
+#define AVI_GOSSIPSUB_MAX_APPLICATION_SCORES 1024       /* peers that the program thinks something of, there or not */
 #define AVI_GOSSIPSUB_MAX_RECORD   2048                 /* bytes of a signed peer record that is kept and passed on */
 
 typedef struct _AviGossipsub AviGossipsub;
@@ -159,8 +160,9 @@ void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, c
 void     avi_gossipsub_set_link    (AviGossipsub *self, const AviPeerId *peer, gboolean outbound, guint64 network);
 /* Its own signed peer record, checked before, at most AVI_GOSSIPSUB_MAX_RECORD bytes; NULL: none. */
 void     avi_gossipsub_set_record  (AviGossipsub *self, const AviPeerId *peer, GBytes *record);
-/* P5, for as long as it stays. */
-void     avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *peer, double value, gint64 now);
+/* P5: what the program thinks of it, whether it is there or comes yet; 0: nothing. FALSE: it thinks something of
+ * AVI_GOSSIPSUB_MAX_APPLICATION_SCORES others. */
+gboolean avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *peer, double value, gint64 now);
 /* 0 for one that is not known. */
 double   avi_gossipsub_get_score   (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
