@@ -64,7 +64,9 @@ avi_device_subscribe (AviDevice  *self,
  *
  * Some peers take less than 1 MiB: the limit of AVI nodes of the first kind counts in topic, author and
  * signature. A message that is too large for a peer is not sent to it, which is counted as `sends-dropped`; where
- * it is for all that subscribe, [method@Avi.Device.publish_async] fails with %AVI_ERROR_LIMIT.
+ * it is for all that subscribe, [method@Avi.Device.publish_async] fails with %AVI_ERROR_LIMIT. Whatever keeps a message
+ * from being sent later than this returns is counted by its topic and reason:
+ * [method@Avi.Device.get_topic_statistics].
  *
  * Fails with %AVI_ERROR_LIMIT where the message is too large, or where 4,096 messages or 16 MiB wait to be sent: the
  * error says on which topic most of them are, and which peer has no room

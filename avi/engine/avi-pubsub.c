@@ -33,9 +33,25 @@ avi_pubsub_check_waiters (AviPubsub  *self,
     }
 }
 
+static void
+avi_pubsub_count_topics (AviPubsub *self)
+{
+  AviTopicCounts counts;
+  GRefString *topic;
+
+  while (avi_gossipsub_next_counts (self->router, &topic, &counts))
+    {
+      avi_core_count_topic (self->engine->core, topic, &counts);
+      g_ref_string_release (topic);
+    }
+}
+
+/* A program that hears a message, and looks, finds it counted, and what came before it. */
 void
 avi_pubsub_deliver (AviPubsub *self)
 {
+  if (self->heard->len > 0)
+    avi_pubsub_count_topics (self);
   avi_core_deliver (self->engine->core, (AviMessage **) self->heard->pdata, self->heard->len);
   g_ptr_array_set_size (self->heard, 0);
 }
@@ -118,19 +134,6 @@ avi_pubsub_make_room (AviPubsub *self)
   /* A thread of the pool may have been put aside with the first of them, for which all the others wait. */
   while (avi_gossipsub_is_busy (self->router) && (avi_pubsub_verify (self) || avi_verifier_wait (self->verifier)))
     ;
-}
-
-static void
-avi_pubsub_count_topics (AviPubsub *self)
-{
-  AviTopicCounts counts;
-  GRefString *topic;
-
-  while (avi_gossipsub_next_counts (self->router, &topic, &counts))
-    {
-      avi_core_count_topic (self->engine->core, topic, &counts);
-      g_ref_string_release (topic);
-    }
 }
 
 static void

@@ -183,7 +183,8 @@ void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint6
 gboolean avi_gossipsub_set_topic_flags (AviGossipsub *self, const char *topic, AviGossipsubTopicFlags flags);
 /* To every peer known to subscribe. Returns for how many it was queued, 0 being no error; -1 with
  * AVI_ERROR_LIMIT (too large, for all or for each that subscribes), AVI_ERROR_INVALID_ARGUMENT (topic) or, of an
- * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately). */
+ * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately), each counted with the topic, if that is
+ * known. */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
 /* What is published on the topic says who its author is. */
 gboolean avi_gossipsub_signs       (AviGossipsub *self, const char *topic);
