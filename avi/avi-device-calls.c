@@ -377,6 +377,64 @@ avi_device_dial_finish (AviDevice    *self,
 }
 
 /**
+ * avi_device_set_peer_score:
+ * @self: a device
+ * @peer_id: the id of a peer, whether or not it is connected or known
+ * @score: what the program thinks of it, from −1,000,000 to 1,000,000; 0: nothing
+ * @error: return location for an error
+ *
+ * Sets what a peer is worth in the program's eyes: the application-specific score of gossipsub (P5). Times
+ * `app-specific-weight` of [property@Avi.Device:pubsub-params], which is 1 by itself, it is added to what the peer's own
+ * behaviour comes to. Whose sum is below 0 is out of every mesh; further below it gets no gossip, then nothing that this
+ * device publishes, and at last is not listened to. Whose sum is high is kept where a mesh is too large, and believed when
+ * it names other peers. The page [Pub/sub](gossipsub.html) has the thresholds. Nobody is disconnected for it, and direct
+ * peers have no score.
+ *
+ * From any thread. This works whether the device is running or not, and lasts over the peer's connections and over `stop`
+ * and `start`, until another score is set.
+ *
+ * Fails with %AVI_ERROR_INVALID_ARGUMENT where @peer_id is no peer id, or @score not in its range, and with
+ * %AVI_ERROR_LIMIT where 1,024 other peers have a score; nothing has changed then.
+ *
+ * Returns: %TRUE where it is set
+ *
+ * Since: 1.0
+ */
+gboolean
+avi_device_set_peer_score (AviDevice  *self,
+                           const char *peer_id,
+                           double      score,
+                           GError    **error)
+{
+  g_return_val_if_fail (AVI_IS_DEVICE (self), FALSE);
+  g_return_val_if_fail (peer_id != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return avi_core_set_peer_score (self->core, peer_id, score, error);
+}
+
+/**
+ * avi_device_get_peer_score:
+ * @self: a device
+ * @peer_id: the id of a peer
+ *
+ * Gets what a peer is worth in the program's eyes. What its behaviour comes to is not in it.
+ *
+ * Returns: what [method@Avi.Device.set_peer_score] set, by default 0
+ *
+ * Since: 1.0
+ */
+double
+avi_device_get_peer_score (AviDevice  *self,
+                           const char *peer_id)
+{
+  g_return_val_if_fail (AVI_IS_DEVICE (self), 0);
+  g_return_val_if_fail (peer_id != NULL, 0);
+
+  return avi_core_get_peer_score (self->core, peer_id);
+}
+
+/**
  * avi_device_discover:
  * @self: a device
  *

@@ -55,7 +55,7 @@ avi_device_subscribe (AviDevice  *self,
  * avi_device_publish:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @error: return location for an error
  *
  * Sends a message to all devices that subscribe to the topic. Waits for nobody: at most a small message to a few,
@@ -64,7 +64,9 @@ avi_device_subscribe (AviDevice  *self,
  *
  * Some peers take less than 1 MiB: the limit of AVI nodes of the first kind counts in topic, author and
  * signature. A message that is too large for a peer is not sent to it, which is counted as `sends-dropped`; where
- * it is for all that subscribe, [method@Avi.Device.publish_async] fails with %AVI_ERROR_LIMIT.
+ * it is for all that subscribe, [method@Avi.Device.publish_async] fails with %AVI_ERROR_LIMIT. Whatever keeps a message
+ * from being sent later than this returns is counted by its topic and reason:
+ * [method@Avi.Device.get_topic_statistics].
  *
  * Fails with %AVI_ERROR_LIMIT where the message is too large, or where 4,096 messages or 16 MiB wait to be sent: the
  * error says on which topic most of them are, and which peer has no room
@@ -88,7 +90,7 @@ avi_device_publish (AviDevice  *self,
  * avi_device_publish_text:
  * @self: a device that is running
  * @topic: the topic's name
- * @text: the message, in UTF-8, at most 1 MiB
+ * @text: the message, in UTF-8, at most 1 MiB (`max-message-size`)
  * @error: return location for an error
  *
  * Sends a text to all devices that subscribe to the topic; as [method@Avi.Device.publish].
@@ -123,7 +125,7 @@ avi_device_get_core_flags (AviPublishFlags flags)
  * avi_device_publish_full:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @error: return location for an error
  *
@@ -162,7 +164,7 @@ avi_device_publish_full (AviDevice       *self,
  * avi_device_publish_async:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @cancellable: (nullable): to give up
  * @callback: (scope async): called when the message was handed to the subscribers' sockets
@@ -241,7 +243,7 @@ avi_device_publish_finish (AviDevice    *self,
  * avi_device_publish_sync:
  * @self: a device that is running
  * @topic: the topic's name
- * @data: the message, at most 1 MiB
+ * @data: the message, at most 1 MiB (`max-message-size`)
  * @flags: where the message goes, and when
  * @cancellable: (nullable): to give up
  * @error: return location for an error

@@ -29,16 +29,16 @@ struct _AviDeviceValidator
  * @error: return location for an error
  *
  * Sets how the messages of a topic are signed. All peers of the topic have to be configured alike: a message of the
- * other kind is dropped, and counted as `messages-invalid`. This works whether the device is running or not, and lasts
- * over `stop` and `start`; it is for what comes and is published from then on, so it is best called before
- * [method@Avi.Device.subscribe].
+ * other kind is dropped, and counted as `messages-invalid` and by its topic as %AVI_DROP_REASON_INVALID. This works whether
+ * the device is running or not, and lasts over `stop` and `start`; it is for what comes and is published from then on, so
+ * it is best called before [method@Avi.Device.subscribe].
  *
  * With %AVI_TOPIC_POLICY_UNSIGNED messages say nothing of their authors: [method@Avi.Message.get_from] is %NULL and
  * [method@Avi.Message.get_seqno] is 0. Connections are encrypted and peers known all the same, but any of them may have
  * made up what it passes on. A message is named by its content, the first 20 bytes of SHA-256 over topic and data, so
- * identical data within 120 s count as one message. That goes for the publisher, too: what was published on the topic or
- * heard there in that time is not sent again, and [method@Avi.Device.publish_async] fails with
- * %AVI_ERROR_ALREADY_EXISTS. Whoever wants to say the same twice puts a time or a number into it.
+ * identical data within 120 s (`seen-ttl`) count as one message. That goes for the publisher, too: what was published on the topic or
+ * heard there in that time is not sent again, but counted as %AVI_DROP_REASON_DUPLICATE, and
+ * [method@Avi.Device.publish_async] fails with %AVI_ERROR_ALREADY_EXISTS. Whoever wants to say the same twice puts a time or a number into it.
  *
  * In go-libp2p-pubsub the same is `WithMessageSignaturePolicy (StrictNoSign)`, `WithNoAuthor ()` and such a `WithMessageIdFn`, in
  * rust-libp2p `MessageAuthenticity::Anonymous` and `ValidationMode::Anonymous` with a `message_id_fn`. See the

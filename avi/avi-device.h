@@ -231,6 +231,14 @@ AviPeer         *avi_device_dial_finish          (AviDevice            *self,
                                                   GError              **error);
 AVI_AVAILABLE_IN_1_0
 void             avi_device_discover             (AviDevice            *self);
+AVI_AVAILABLE_IN_1_0
+gboolean         avi_device_set_peer_score       (AviDevice            *self,
+                                                  const char           *peer_id,
+                                                  double                score,
+                                                  GError              **error);
+AVI_AVAILABLE_IN_1_0
+double           avi_device_get_peer_score       (AviDevice            *self,
+                                                  const char           *peer_id);
 
 /* Messages. */
 AVI_AVAILABLE_IN_1_0

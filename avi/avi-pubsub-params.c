@@ -24,6 +24,8 @@
  * says what each is for. Times are in milliseconds, sizes in bytes, switches are 0 or 1. Those that are
  * of a topic hold for all topics that have none of their own.
  *
+ * Some have to go together, and a device does not start with those that do not: [method@Avi.PubsubParams.check] tells.
+ *
  * All members of a mesh may have numbers of their own; nothing of them is said on the wire.
  *
  * Since: 1.0
@@ -325,8 +327,9 @@ avi_pubsub_params_dup_direct_peers (const AviPubsubParams *self)
  * @self: the parameters
  * @error: return location for an error
  *
- * Whether the numbers go together, as that `d` is not above `d-hi`. [method@Avi.Device.start] fails with the same
- * error where they do not.
+ * Whether the numbers go together, as that `d` is not above `d-hi`, and `seen-ttl` not below `heartbeat-interval` ×
+ * (`history-length` + 1) + `iwant-followup-time`, so that no message is told twice. [method@Avi.Device.start] fails with
+ * the same error where they do not.
  *
  * Fails with %AVI_ERROR_INVALID_ARGUMENT, saying which do not.
  *

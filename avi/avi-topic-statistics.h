@@ -20,12 +20,17 @@ G_BEGIN_DECLS
  * @AVI_DROP_REASON_QUEUE: not sent to a peer that does not take what it is sent fast enough; counted once for
  *   each such peer
  * @AVI_DROP_REASON_TOO_LARGE: not sent to a peer that takes none so large; counted once for each such peer
- * @AVI_DROP_REASON_INVALID: came malformed, or with a wrong signature
+ * @AVI_DROP_REASON_INVALID: came malformed, with a wrong signature, with more data than `max-message-size` of
+ *   [property@Avi.Device:pubsub-params], in this device's name though it had not said it lately, or with a signature where
+ *   the topic's policy has none, or the other way round ([method@Avi.Device.set_topic_policy])
  * @AVI_DROP_REASON_REJECTED: came, and was not accepted by a validator
- * @AVI_DROP_REASON_UNVERIFIED: came while too many signatures were being checked
+ * @AVI_DROP_REASON_UNVERIFIED: came while too many signatures were being checked or too many messages waited for a
+ *   validator's verdict, or had no verdict within 10 s
  * @AVI_DROP_REASON_SUBSCRIPTION: came, and was not taken by the program in time; counted once for each
  *   subscription ([property@Avi.Subscription:dropped])
  * @AVI_DROP_REASON_HELD: was held until somebody subscribes, and nobody did, or the device stopped before
+ * @AVI_DROP_REASON_DUPLICATE: published on a topic whose messages are not signed, where the same data were published
+ *   or heard within `seen-ttl` of [property@Avi.Device:pubsub-params]: not sent again
  *
  * Why a message of a topic did not get where it was meant to.
  *
@@ -39,7 +44,8 @@ typedef enum
   AVI_DROP_REASON_REJECTED,
   AVI_DROP_REASON_UNVERIFIED,
   AVI_DROP_REASON_SUBSCRIPTION,
-  AVI_DROP_REASON_HELD
+  AVI_DROP_REASON_HELD,
+  AVI_DROP_REASON_DUPLICATE
 } AviDropReason;
 
 #define AVI_TYPE_TOPIC_STATISTICS (avi_topic_statistics_get_type ())

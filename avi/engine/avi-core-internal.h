@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What the core's files share: its life and its events (avi-core.c), what handles ask for (avi-core-asks.c),
- * what they publish (avi-core-publish.c), how topics are treated (avi-core-topics.c), what getters read
- * (avi-core-snapshot.c), what is left of it in a child of fork () (avi-core-fork.c). Nobody else includes this.
+ * what they publish (avi-core-publish.c), how topics are treated (avi-core-topics.c), what the program thinks of peers
+ * (avi-core-scores.c), what getters read (avi-core-snapshot.c), what is left of it in a child of fork ()
+ * (avi-core-fork.c). Nobody else includes this.
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct _AviCore
   GQueue        publications; /* of AviPublication, by their `link`: for the engine to take */
   AviBacklog    queued;       /* these */
   AviBacklog    held;         /* those for which nobody subscribes, of all topics */
+  gsize         max_message;  /* bytes of data of one */
   guint         max_held;     /* of one topic */
   gsize         max_held_bytes;
   AviTopicTable table;
@@ -51,6 +53,7 @@ struct _AviCore
 
   GHashTable *topics;      /* char * → GPtrArray of AviInbox */
   GHashTable *topic_flags; /* char * → AviCoreTopicFlag, of topics with any */
+  GHashTable *peer_scores; /* AviPeerId → double, of peers that the program thinks something of */
   GHashTable *subscribers; /* char * → count, of topics with any */
   GHashTable *peers;       /* AviPeerId → AviPeerInfo */
   char      **addresses;
@@ -64,6 +67,9 @@ void        avi_settings_free                 (AviSettings *self);
 
 /* avi-core-topics.c: (transfer full) */
 AviInbox   *avi_core_new_validation_inbox     (AviEventQueue *events);
+
+/* avi-core-scores.c: (transfer full): an empty table */
+GHashTable *avi_core_new_peer_scores          (void);
 
 /* avi-core-fork.c: the cores of the process, which are consistent when it forks. */
 void        avi_core_enlist                   (AviCore *self);

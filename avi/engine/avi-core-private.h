@@ -30,6 +30,7 @@ typedef enum
   AVI_COMMAND_SUBSCRIBE,            /* text: a topic that has its first inbox */
   AVI_COMMAND_UNSUBSCRIBE,          /* text: a topic that lost its last one */
   AVI_COMMAND_SET_TOPIC,            /* text: the topic; number: all its flags */
+  AVI_COMMAND_SET_PEER_SCORE,       /* peer, score */
   AVI_COMMAND_JUDGE,                /* ticket; number: a validator's verdict */
   AVI_COMMAND_RUN                   /* run, run_data */
 } AviCommandType;
@@ -45,6 +46,8 @@ struct _AviCommand
   char          *text;
   guint          number;
   guint64        ticket;
+  AviPeerId      peer;
+  double         score;
   guint64        n_published; /* by the program, before it */
   AviEngineFunc  run;
   gpointer       run_data;
@@ -138,6 +141,8 @@ char      **avi_core_dup_topics     (AviCore *self);
 void        avi_core_deliver        (AviCore *self, AviMessage *const *messages, guint n);
 /* The topics with flags, by AviCoreTopicFlag: (transfer full) */
 GHashTable *avi_core_dup_topic_flags (AviCore *self);
+/* AviPeerId → double, of peers with a score of the program's: (transfer full) */
+GHashTable *avi_core_dup_peer_scores (AviCore *self);
 /* Shows a message to the program's validator, whose verdict comes as a command. */
 void        avi_core_validate       (AviCore *self, AviMessage *message);
 

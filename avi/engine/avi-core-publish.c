@@ -167,11 +167,12 @@ avi_core_check_publish_locked (AviCore *self,
       g_propagate_error (error, avi_core_not_running_error (self->state));
       return FALSE;
     }
-  if (size > AVI_GOSSIPSUB_MAX_MESSAGE)
+  if (size > self->max_message)
     {
       g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
-                   "The message is of %" G_GSIZE_FORMAT " bytes; at most %d are allowed", size,
-                   AVI_GOSSIPSUB_MAX_MESSAGE);
+                   "The message is of %" G_GSIZE_FORMAT " bytes; at most %" G_GSIZE_FORMAT
+                   " are allowed (pubsub-params: max-message-size)",
+                   size, self->max_message);
       return FALSE;
     }
   if (!waits

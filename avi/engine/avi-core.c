@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #include "avi-error.h"
+#include "protocols/gossipsub/avi-gossipsub.h"
 
 /* In ms: an answer from an engine's own thread does not wake those that its caller runs meanwhile. */
 #define MAX_UNNOTICED 5
@@ -66,6 +67,7 @@ avi_core_new (void)
   self->to_validate = avi_core_new_validation_inbox (self->events);
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->topic_flags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->peer_scores = avi_core_new_peer_scores ();
   self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_peer_info_unref);
@@ -100,6 +102,7 @@ avi_core_unref (AviCore *self)
   avi_inbox_unref (self->to_validate);
   g_hash_table_unref (self->topics);
   g_hash_table_unref (self->topic_flags);
+  g_hash_table_unref (self->peer_scores);
   g_hash_table_unref (self->subscribers);
   g_hash_table_unref (self->peers);
   g_strfreev (self->addresses);
@@ -214,6 +217,7 @@ avi_core_launch_locked (AviCore     *self,
 
   self->stop_asked = FALSE;
   self->context = settings->context;
+  self->max_message = settings->pubsub != NULL ? settings->pubsub->max_message : AVI_GOSSIPSUB_MAX_MESSAGE;
   self->max_held = settings->max_held > 0 ? settings->max_held : AVI_CORE_MAX_HELD;
   self->max_held_bytes = settings->max_held_bytes > 0 ? settings->max_held_bytes : AVI_CORE_MAX_HELD_BYTES_EACH;
   avi_core_set_state_locked (self, AVI_CORE_STARTING);

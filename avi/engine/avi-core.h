@@ -20,6 +20,7 @@ typedef struct _AviStreamHandler AviStreamHandler; /* avi-connection.h */
 #define AVI_CORE_HOLD_TIMEOUT        60 /* s */
 #define AVI_CORE_MAX_HELD            256
 #define AVI_CORE_MAX_HELD_BYTES_EACH (4 * 1024 * 1024)
+#define AVI_CORE_MAX_PEER_SCORE      1000000 /* and of those below 0 */
 
 typedef enum /* as AviDeviceState */
 {
@@ -106,6 +107,10 @@ gboolean  avi_core_set_topic_flag  (AviCore *self, const char *topic, AviCoreTop
 guint     avi_core_get_topic_flags (AviCore *self, const char *topic);
 /* A validator has looked at @message. @verdict: AviGossipsubVerdict. Only the first verdict on a message counts. */
 void      avi_core_judge           (AviCore *self, AviMessage *message, guint verdict);
+/* What the program thinks of @peer, by its id; 0: nothing. Works stopped and running, lasts over both, and reaches the
+ * peer whenever it is connected. FALSE with AVI_ERROR_INVALID_ARGUMENT or LIMIT. */
+gboolean  avi_core_set_peer_score  (AviCore *self, const char *peer, double score, GError **error);
+double    avi_core_get_peer_score  (AviCore *self, const char *peer);
 /* The number of peers that subscribe, as last known; -1: AVI_ERROR_NOT_RUNNING, LIMIT (queue full
  * or message too large), INVALID_ARGUMENT. @call: the exact number to whose sockets it was handed, or
  * NULL. With @call a full queue is waited for. */

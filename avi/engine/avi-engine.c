@@ -273,6 +273,10 @@ avi_engine_obey (AviEngine  *self,
       avi_pubsub_set_topic (self->pubsub, command->text, command->number);
       break;
 
+    case AVI_COMMAND_SET_PEER_SCORE:
+      avi_pubsub_set_score (self->pubsub, &command->peer, command->score);
+      break;
+
     case AVI_COMMAND_JUDGE:
       avi_pubsub_judge (self->pubsub, command->ticket, command->number);
       break;

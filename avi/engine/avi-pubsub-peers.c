@@ -45,6 +45,26 @@ avi_pubsub_describe (AviPubsub    *self,
   avi_gossipsub_set_record (self->router, &entry->id, entry->main->info.signed_peer_record);
 }
 
+void
+avi_pubsub_set_score (AviPubsub       *self,
+                      const AviPeerId *peer,
+                      double           score)
+{
+  avi_gossipsub_set_application_score (self->router, peer, score, avi_loop_now (self->engine->loop));
+}
+
+void
+avi_pubsub_set_scores (AviPubsub  *self,
+                       GHashTable *scores)
+{
+  GHashTableIter iter;
+  gpointer peer, score;
+
+  g_hash_table_iter_init (&iter, scores);
+  while (g_hash_table_iter_next (&iter, &peer, &score))
+    avi_pubsub_set_score (self, peer, *(double *) score);
+}
+
 /* Where a peer is, by its own word, which another has passed on. */
 void
 avi_pubsub_dial (AviPubsub               *self,

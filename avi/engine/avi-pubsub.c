@@ -33,9 +33,25 @@ avi_pubsub_check_waiters (AviPubsub  *self,
     }
 }
 
+static void
+avi_pubsub_count_topics (AviPubsub *self)
+{
+  AviTopicCounts counts;
+  GRefString *topic;
+
+  while (avi_gossipsub_next_counts (self->router, &topic, &counts))
+    {
+      avi_core_count_topic (self->engine->core, topic, &counts);
+      g_ref_string_release (topic);
+    }
+}
+
+/* A program that hears a message, and looks, finds it counted, and what came before it. */
 void
 avi_pubsub_deliver (AviPubsub *self)
 {
+  if (self->heard->len > 0)
+    avi_pubsub_count_topics (self);
   avi_core_deliver (self->engine->core, (AviMessage **) self->heard->pdata, self->heard->len);
   g_ptr_array_set_size (self->heard, 0);
 }
@@ -118,19 +134,6 @@ avi_pubsub_make_room (AviPubsub *self)
   /* A thread of the pool may have been put aside with the first of them, for which all the others wait. */
   while (avi_gossipsub_is_busy (self->router) && (avi_pubsub_verify (self) || avi_verifier_wait (self->verifier)))
     ;
-}
-
-static void
-avi_pubsub_count_topics (AviPubsub *self)
-{
-  AviTopicCounts counts;
-  GRefString *topic;
-
-  while (avi_gossipsub_next_counts (self->router, &topic, &counts))
-    {
-      avi_core_count_topic (self->engine->core, topic, &counts);
-      g_ref_string_release (topic);
-    }
 }
 
 static void
@@ -299,6 +302,7 @@ avi_pubsub_new (AviEngine *engine)
   AviPubsub *self = g_new0 (AviPubsub, 1);
   g_auto(GStrv) topics = avi_core_dup_topics (engine->core);
   g_autoptr(GHashTable) topic_flags = avi_core_dup_topic_flags (engine->core);
+  g_autoptr(GHashTable) peer_scores = avi_core_dup_peer_scores (engine->core);
   GHashTableIter iter;
   gpointer topic, flags;
   gint64 now = avi_loop_now (engine->loop);
@@ -324,6 +328,7 @@ avi_pubsub_new (AviEngine *engine)
   g_hash_table_iter_init (&iter, topic_flags);
   while (g_hash_table_iter_next (&iter, &topic, &flags))
     avi_pubsub_set_topic (self, topic, GPOINTER_TO_UINT (flags));
+  avi_pubsub_set_scores (self, peer_scores);
   for (guint i = 0; topics[i] != NULL; i++)
     avi_gossipsub_subscribe (self->router, topics[i], now);
   return self;

@@ -39,6 +39,9 @@ void       avi_pubsub_subscribe   (AviPubsub *self, const char *topic);
 void       avi_pubsub_unsubscribe (AviPubsub *self, const char *topic);
 /* @flags: AviGossipsubTopicFlags, all of the topic's. */
 void       avi_pubsub_set_topic   (AviPubsub *self, const char *topic, guint flags);
+/* What the program thinks of @peer, now or when it comes; of several: AviPeerId → double. */
+void       avi_pubsub_set_score   (AviPubsub *self, const AviPeerId *peer, double score);
+void       avi_pubsub_set_scores  (AviPubsub *self, GHashTable *scores);
 /* A validator's verdict, AviGossipsubVerdict. */
 void       avi_pubsub_judge       (AviPubsub *self, guint64 ticket, guint verdict);
 void       avi_pubsub_wait        (AviPubsub *self, const char *topic, guint n, AviCall *call);

@@ -319,6 +319,52 @@ print(heard)
     assert "KeyError: 'an exception of the validator'" in done.stderr, done.stderr
 
 
+@test("a peer that the program thinks little of is not heard")
+def _():
+    here, there, subscription = pair("x")
+    heard, peer = listen(subscription), here.props.peer_id
+    assert there.get_peer_score(peer) == 0
+    assert there.set_peer_score(peer, -100)
+    assert there.get_peer_score(peer) == -100
+    there.wait_for_subscribers("x", 0) # the engine knows by then
+    ignored = there.get_statistics().unpack()["rpcs-ignored"]
+    here.publish("x", "1")
+    wait_until(lambda: there.get_statistics().unpack()["rpcs-ignored"] > ignored)
+    there.set_peer_score(peer, 0)
+    there.wait_for_subscribers("x", 0)
+    here.publish("x", "2")
+    wait_until(lambda: heard == ["2"])
+    for wrong in (("nobody", 1), (peer, 1e7), (peer, float("nan"))):
+        try:
+            there.set_peer_score(*wrong)
+            assert False, wrong
+        except GLib.Error as error:
+            assert error.matches(Avi.error_quark(), Avi.Error.INVALID_ARGUMENT), error
+
+
+@test("a message that is not sent is counted with its reason")
+def _():
+    here, there = new_device("kitchen"), start_device("bedroom")
+    params = Avi.PubsubParams.new()
+    params.set_number("max-message-size", 10)
+    here.props.pubsub_params = params
+    for device in (here, there):
+        device.set_topic_policy("x", Avi.TopicPolicy.UNSIGNED)
+    heard = listen(there.subscribe("x"))
+    here.start()
+    here.dial(there.props.addresses[0])
+    here.wait_for_subscribers("x", 1)
+    try:
+        here.publish("x", "more than ten bytes")
+        assert False
+    except GLib.Error as error:
+        assert error.matches(Avi.error_quark(), Avi.Error.LIMIT) and "max-message-size" in error.message, error
+    for text in ("on", "on", "off"):
+        here.publish("x", text)
+    wait_until(lambda: heard == ["on", "off"])
+    assert here.get_topic_statistics("x").get_dropped(Avi.DropReason.DUPLICATE) == 1
+
+
 @test("messages of a topic without signatures have no author")
 def _():
     here, there = start_device("kitchen"), start_device("bedroom")

@@ -285,6 +285,14 @@ avi_gossipsub_receive_new (AviGossipsub *self,
     avi_gossipsub_believe (self, topic, &arrival, now);
 }
 
+/* It is dropped for what it is, and nobody is blamed: it may be of another configuration, or from before a restart. */
+static void
+avi_gossipsub_count_invalid (AviGossipsub *self, AviGossipsubTopic *topic)
+{
+  self->statistics.invalid++;
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_INVALID, 1);
+}
+
 /* Cheap before dear: nothing is allocated, no key decoded and no signature looked at before form, size, topic and
  * duplicates were. */
 void
@@ -298,7 +306,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
   self->statistics.received++;
   if (!avi_gossip_fields_read (&fields, raw, NULL) || fields.data.len > self->params.max_message)
     {
-      self->statistics.invalid++;
+      avi_gossipsub_count_invalid (self, avi_gossipsub_find_topic (self, fields.topic));
       return;
     }
   topic = avi_gossipsub_find_topic (self, fields.topic);
@@ -309,7 +317,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
     }
   if (fields.is_signed == ((topic->flags & AVI_GOSSIPSUB_TOPIC_UNSIGNED) != 0))
     {
-      self->statistics.invalid++; /* peers of one topic are configured alike; it is no crime where they are not */
+      avi_gossipsub_count_invalid (self, topic); /* peers of one topic are configured alike */
       return;
     }
 
@@ -329,7 +337,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
       avi_gossipsub_score_again (self, peer->serial, topic, id, now);
     }
   else if (avi_peer_id_equal (&fields.from, &self->id))
-    self->statistics.invalid++; /* ours, but not published lately, if ever */
+    avi_gossipsub_count_invalid (self, topic); /* ours, but not published lately, if ever */
   else
     avi_gossipsub_receive_new (self, topic, peer, &fields, id, fields.is_signed ? NULL : content_id, now);
 }
@@ -497,15 +505,16 @@ avi_gossipsub_make_message (AviGossipsub *self, AviGossipsubTopic *topic, GBytes
 /* From here on it counts as seen. FALSE: it was heard or published lately, and without authors the same bytes are the same
  * message. */
 static gboolean
-avi_gossipsub_note_seen (AviGossipsub *self, const AviGossipMessage *message, const char *topic, gint64 now,
+avi_gossipsub_note_seen (AviGossipsub *self, const AviGossipMessage *message, AviGossipsubTopic *topic, gint64 now,
                          GError **error)
 {
   if (avi_seen_cache_add (self->seen, message->id, now))
     return TRUE;
+  avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_DUPLICATE, 1);
   g_set_error (error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS,
                "On “%s”, whose messages are not signed, this very message was heard or published in the last %d s: "
                "it counts as the same one",
-               topic, (int) (self->params.seen_ttl / G_USEC_PER_SEC));
+               topic->name, (int) (self->params.seen_ttl / G_USEC_PER_SEC));
   return FALSE;
 }
 
@@ -572,16 +581,18 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   g_ptr_array_set_size (self->takers, 0);
   if (!avi_gossipsub_check_topic (name, error))
     return -1;
+  topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (name));
   if (g_bytes_get_size (data) > self->params.max_message)
     {
+      avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_TOO_LARGE, 1);
       g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
-                   "A message of %" G_GSIZE_FORMAT " bytes is too large: at most %" G_GSIZE_FORMAT " bytes are allowed",
+                   "A message of %" G_GSIZE_FORMAT " bytes is too large: at most %" G_GSIZE_FORMAT
+                   " bytes are allowed (max-message-size)",
                    g_bytes_get_size (data), self->params.max_message);
       return -1;
     }
 
   self->n_published++;
-  topic = avi_gossipsub_find_topic (self, AVI_SPAN_STRING (name));
   if (topic == NULL || topic->n_subscribers == 0)
     {
       self->next_seqno++;
@@ -591,7 +602,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
 
   message = avi_gossipsub_make_message (self, topic, data);
   if (!avi_gossipsub_check_takers (self, topic, message, error)
-      || !avi_gossipsub_note_seen (self, message, name, now, error))
+      || !avi_gossipsub_note_seen (self, message, topic, now, error))
     return -1;
   avi_message_cache_put (self->cache, message);
   if (!topic->subscribed)

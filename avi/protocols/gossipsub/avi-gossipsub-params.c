@@ -369,6 +369,25 @@ avi_gossipsub_params_find_fault (const AviGossipsubParams *self)
   return avi_topic_score_params_find_fault (&self->topic);
 }
 
+/* A message that is forgotten before the last of those who hold it has stopped offering it is asked for again, and told
+ * twice: they hold it from one heartbeat on for so many, and who is asked then has the time that an answer may take. */
+static gboolean
+avi_gossipsub_params_check_memory (const AviGossipsubParams *self, GError **error)
+{
+  gint64 least = self->heartbeat * (self->history_length + 1) + self->iwant_followup;
+  gint64 ms = G_TIME_SPAN_MILLISECOND;
+
+  if (self->seen_ttl >= least)
+    return TRUE;
+  g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT,
+               "The pub/sub parameters do not go together: seen-ttl, which is %" G_GINT64_FORMAT
+               " ms, is at least heartbeat-interval × (history-length + 1) + iwant-followup-time, or one message "
+               "would be told twice: %" G_GINT64_FORMAT " ms × (%u + 1) + %" G_GINT64_FORMAT " ms = %" G_GINT64_FORMAT
+               " ms",
+               self->seen_ttl / ms, self->heartbeat / ms, self->history_length, self->iwant_followup / ms, least / ms);
+  return FALSE;
+}
+
 gboolean
 avi_gossipsub_params_check (const AviGossipsubParams *self, GError **error)
 {
@@ -383,7 +402,7 @@ avi_gossipsub_params_check (const AviGossipsubParams *self, GError **error)
         fault = avi_topic_score_params_find_fault (topic);
     }
   if (fault == NULL)
-    return TRUE;
+    return avi_gossipsub_params_check_memory (self, error);
   g_set_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT, "The pub/sub parameters do not go together: %s", fault);
   return FALSE;
 }

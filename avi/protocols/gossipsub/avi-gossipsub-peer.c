@@ -80,7 +80,6 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ids_unwanted_by_it = 0;
   self->ids_told = 0;
   self->ids_told_bytes = 0;
-  self->n_dropped = 0;
   self->grafts_again = 0;
   self->answers_refused = 0;
   self->offences = 0;

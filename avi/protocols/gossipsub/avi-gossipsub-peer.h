@@ -82,9 +82,6 @@ struct _AviGossipsubPeer
   /* Bytes of an RPC that it takes; G_MAXSIZE: all that we send. */
   gsize                max_rpc;
 
-  /* Messages and gossip that it was too slow for, since the last heartbeat: for its score. */
-  guint                n_dropped;
-
   AviRpcQueue          queue;
   /* In the router's list of peers that have something to send and are ready; data: the peer. */
   GList                sending;

@@ -74,6 +74,7 @@ struct _AviGossipsub
   AviDeliveries         *deliveries;      /* NULL: no topic counts them */
   GHashTable            *serials;         /* of the peers that are there → AviGossipsubPeer */
   GHashTable            *direct;          /* a set of AviPeerId */
+  GHashTable            *application_scores; /* AviPeerId → double, whether or not the peer is there */
   guint                  n_exchanged;     /* peers taken from PRUNEs since the last heartbeat */
   gint64                 next_opportunistic; /* µs */
 

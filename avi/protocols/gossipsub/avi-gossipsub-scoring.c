@@ -57,6 +57,7 @@ avi_gossipsub_init_scoring (AviGossipsub *self, gint64 now)
                                now);
   self->serials = g_hash_table_new (g_int64_hash, g_int64_equal);
   self->direct = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, g_free, NULL);
+  self->application_scores = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, g_free, g_free);
   self->deliveries = avi_gossipsub_counts_copies (&self->params) ? avi_deliveries_new (AVI_GOSSIPSUB_MAX_DELIVERIES)
                                                                  : NULL;
   self->lies = g_array_new (FALSE, FALSE, sizeof (AviLie));
@@ -68,6 +69,7 @@ avi_gossipsub_clear_scoring (AviGossipsub *self)
 {
   g_array_unref (self->lies);
   g_clear_pointer (&self->deliveries, avi_deliveries_free);
+  g_hash_table_unref (self->application_scores);
   g_hash_table_unref (self->direct);
   g_hash_table_unref (self->serials);
   avi_score_free (self->score);
@@ -76,10 +78,14 @@ avi_gossipsub_clear_scoring (AviGossipsub *self)
 void
 avi_gossipsub_begin_account (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
+  const double *application = g_hash_table_lookup (self->application_scores, &peer->id);
+
   g_hash_table_insert (self->serials, &peer->serial, peer);
   peer->direct = g_hash_table_contains (self->direct, &peer->id);
   peer->scores = self->score;
   peer->score = avi_score_add (self->score, &peer->id, now);
+  if (application != NULL)
+    avi_score_set_application (self->score, peer->score, *application);
 }
 
 void
@@ -230,15 +236,35 @@ avi_gossipsub_set_link (AviGossipsub *self, const AviPeerId *id, gboolean outbou
   avi_score_set_network (self->score, peer->score, network);
 }
 
-void
+/* FALSE: there is no room. */
+static gboolean
+avi_gossipsub_keep_application_score (AviGossipsub *self, const AviPeerId *id, double value)
+{
+  if (value == 0)
+    {
+      g_hash_table_remove (self->application_scores, id);
+      return TRUE;
+    }
+  if (g_hash_table_size (self->application_scores) >= AVI_GOSSIPSUB_MAX_APPLICATION_SCORES
+      && !g_hash_table_contains (self->application_scores, id))
+    return FALSE;
+  g_hash_table_replace (self->application_scores, g_memdup2 (id, sizeof *id), g_memdup2 (&value, sizeof value));
+  return TRUE;
+}
+
+gboolean
 avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *id, double value, gint64 now)
 {
   AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);
 
-  if (peer == NULL)
-    return;
-  avi_score_set_application (self->score, peer->score, value);
-  avi_gossipsub_wake (self, now);
+  if (!avi_gossipsub_keep_application_score (self, id, value))
+    return FALSE;
+  if (peer != NULL)
+    {
+      avi_score_set_application (self->score, peer->score, value);
+      avi_gossipsub_wake (self, now);
+    }
+  return TRUE;
 }
 
 double

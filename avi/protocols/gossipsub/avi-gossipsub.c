@@ -285,7 +285,7 @@ avi_gossipsub_count_message (AviGossipsub *self, const AviGossipMessage *message
 
 /* Whatever made room on the peer's queue. */
 static void
-avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer)
+avi_gossipsub_count_dropped (AviGossipsub *self)
 {
   AviRpcQueueDropped *dropped = &self->dropped;
   guint n = dropped->messages->len + dropped->n_gossip;
@@ -296,7 +296,6 @@ avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer)
     avi_gossipsub_count_message (self, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE);
   g_ptr_array_set_size (dropped->messages, 0);
   dropped->n_gossip = 0;
-  peer->n_dropped += n;
   self->statistics.queue_drops += n;
 }
 
@@ -315,10 +314,9 @@ static gboolean
 avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message,
                             gboolean queued)
 {
-  avi_gossipsub_count_dropped (self, peer);
+  avi_gossipsub_count_dropped (self);
   if (!queued)
     {
-      peer->n_dropped++;
       self->statistics.queue_drops++;
       avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_QUEUE);
     }
@@ -347,7 +345,7 @@ avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan f
 {
   if (!avi_rpc_queue_gossip (&peer->queue, fields, &self->dropped))
     self->dropped.n_gossip++;
-  avi_gossipsub_count_dropped (self, peer);
+  avi_gossipsub_count_dropped (self);
   avi_gossipsub_send (self, peer);
 }
 
@@ -416,7 +414,7 @@ avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint6
       AviGossipsubPeer *first = link->data;
 
       avi_rpc_queue_expire (&first->queue, now - AVI_GOSSIPSUB_FORWARD_TIME, &self->dropped);
-      avi_gossipsub_count_dropped (self, first);
+      avi_gossipsub_count_dropped (self);
       *peer = first->id;
       *rpc = avi_rpc_queue_pop (&first->queue);
 

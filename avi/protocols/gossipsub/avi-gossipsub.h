@@ -38,6 +38,7 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_COUNTED  1024                 /* topics with counts that were not asked for yet */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS       1024             /* messages before validators */
 #define AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES (16 * 1024 * 1024)
+#define AVI_GOSSIPSUB_MAX_APPLICATION_SCORES 1024       /* peers that the program thinks something of, there or not */
 #define AVI_GOSSIPSUB_MAX_RECORD   2048                 /* bytes of a signed peer record that is kept and passed on */
 
 typedef struct _AviGossipsub AviGossipsub;
@@ -159,8 +160,9 @@ void     avi_gossipsub_set_agent   (AviGossipsub *self, const AviPeerId *peer, c
 void     avi_gossipsub_set_link    (AviGossipsub *self, const AviPeerId *peer, gboolean outbound, guint64 network);
 /* Its own signed peer record, checked before, at most AVI_GOSSIPSUB_MAX_RECORD bytes; NULL: none. */
 void     avi_gossipsub_set_record  (AviGossipsub *self, const AviPeerId *peer, GBytes *record);
-/* P5, for as long as it stays. */
-void     avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *peer, double value, gint64 now);
+/* P5: what the program thinks of it, whether it is there or comes yet; 0: nothing. FALSE: it thinks something of
+ * AVI_GOSSIPSUB_MAX_APPLICATION_SCORES others. */
+gboolean avi_gossipsub_set_application_score (AviGossipsub *self, const AviPeerId *peer, double value, gint64 now);
 /* 0 for one that is not known. */
 double   avi_gossipsub_get_score   (AviGossipsub *self, const AviPeerId *peer, gint64 now);
 void     avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *peer, gint64 now);
@@ -181,7 +183,8 @@ void     avi_gossipsub_unsubscribe (AviGossipsub *self, const char *topic, gint6
 gboolean avi_gossipsub_set_topic_flags (AviGossipsub *self, const char *topic, AviGossipsubTopicFlags flags);
 /* To every peer known to subscribe. Returns for how many it was queued, 0 being no error; -1 with
  * AVI_ERROR_LIMIT (too large, for all or for each that subscribes), AVI_ERROR_INVALID_ARGUMENT (topic) or, of an
- * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately). */
+ * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately), each counted with the topic, if that is
+ * known. */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
 /* What is published on the topic says who its author is. */
 gboolean avi_gossipsub_signs       (AviGossipsub *self, const char *topic);

@@ -19,11 +19,12 @@ typedef enum
   /* Dropped: in the order of AviDropReason. */
   AVI_TOPIC_DROPPED_QUEUE,        /* not sent to a peer that is too slow, once for each */
   AVI_TOPIC_DROPPED_TOO_LARGE,    /* not sent to a peer that takes none so large, likewise */
-  AVI_TOPIC_DROPPED_INVALID,      /* form or signature */
+  AVI_TOPIC_DROPPED_INVALID,      /* form, size or signature */
   AVI_TOPIC_DROPPED_REJECTED,     /* by a validator */
-  AVI_TOPIC_DROPPED_UNVERIFIED,   /* too many being checked */
+  AVI_TOPIC_DROPPED_UNVERIFIED,   /* too many being checked, or for too long before a validator */
   AVI_TOPIC_DROPPED_SUBSCRIPTION, /* the program did not take it in time */
   AVI_TOPIC_DROPPED_HELD,         /* nobody came to subscribe */
+  AVI_TOPIC_DROPPED_DUPLICATE,    /* of ours, without an author: said lately */
   AVI_N_TOPIC_COUNTS
 } AviTopicCount;
 

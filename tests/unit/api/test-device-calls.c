@@ -192,6 +192,82 @@ test_dial_other (void)
   g_assert_nonnull (strstr (error->message, id));
 }
 
+/* --- what peers are worth --- */
+
+static guint64
+count_ignored (AviDevice *device)
+{
+  g_autoptr(GVariant) statistics = avi_device_get_statistics (device);
+  guint64 n = 0;
+
+  g_assert_true (g_variant_lookup (statistics, "rpcs-ignored", "t", &n));
+  return n;
+}
+
+static void
+set_score (AviDevice *device, const char *peer, double score)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (avi_device_set_peer_score (device, peer, score, &error));
+  g_assert_no_error (error);
+  g_assert_cmpfloat (avi_device_get_peer_score (device, peer), ==, score);
+}
+
+static gpointer
+set_score_there (gpointer data)
+{
+  AviDevice **devices = data;
+  g_autofree char *id = avi_device_dup_peer_id (devices[1]);
+
+  set_score (devices[0], id, 0);
+  return NULL;
+}
+
+/* Of whom the program thinks so little it does not hear, from before they meet until it thinks better. */
+static void
+test_peer_score (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autofree char *id = avi_device_dup_peer_id (other);
+  g_autoptr(AviSubscription) subscription = subscribe (device, "x");
+  AviDevice *devices[] = { device, other };
+  g_autoptr(AviPeer) peer = NULL;
+  guint n_heard = 0;
+  guint64 n_ignored;
+
+  g_signal_connect_swapped (subscription, "message", G_CALLBACK (count), &n_heard);
+  set_score (device, id, -100);
+  g_assert_true (avi_device_start (device, NULL, NULL));
+  peer = connect_devices (other, device);
+  await_subscribers (other, "x", 1);
+  n_ignored = count_ignored (device);
+  g_assert_cmpint (avi_device_publish_text (other, "x", "text", NULL), ==, 1);
+  wait_until (count_ignored (device) > n_ignored);
+  g_assert_cmpuint (n_heard, ==, 0);
+  g_thread_join (g_thread_new ("scores", set_score_there, devices));
+  await_subscribers (device, "x", 0); /* the engine knows by then */
+  g_assert_cmpint (avi_device_publish_text (other, "x", "text", NULL), ==, 1);
+  wait_until (n_heard == 1);
+}
+
+static void
+test_peer_score_refused (void)
+{
+  g_autoptr(AviDevice) device = new_device ("kitchen");
+  g_autofree char *id = avi_device_dup_peer_id (device);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (avi_device_set_peer_score (device, "nobody", 1, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  g_assert_false (avi_device_set_peer_score (device, id, 1e7, &error));
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+  g_assert_cmpstr (error->message, ==,
+                   "The score of a peer cannot be 10000000: it is a number from -1000000 to 1000000");
+}
+
 /* --- the states in which calls fail --- */
 
 static void
@@ -311,6 +387,8 @@ main (int argc, char **argv)
   g_test_add_func ("/device-calls/dial refuses nonsense, strangers and oneself", test_dial_nonsense);
   g_test_add_func ("/device-calls/dial refuses a peer that is another one than asked for", test_dial_other);
   g_test_add_func ("/device-calls/dial of a node with the device's own key says so", test_dial_own_key);
+  g_test_add_func ("/device-calls/a peer that the program thinks little of is not heard", test_peer_score);
+  g_test_add_func ("/device-calls/scores that are none are refused", test_peer_score_refused);
   g_test_add_func ("/device-calls/calls of a device that does not run say so", test_not_running);
   g_test_add_func ("/device-calls/but its statistics can be read", test_statistics);
   g_test_add_func ("/device-calls/stop ends calls in flight before it completes", test_stop_ends_calls);

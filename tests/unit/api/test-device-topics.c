@@ -92,6 +92,14 @@ count_of (AviDevice *device, const char *what)
   return n;
 }
 
+static guint64
+dropped_on (AviDevice *device, AviDropReason reason)
+{
+  g_autoptr(AviTopicStatistics) statistics = avi_device_get_topic_statistics (device, "x");
+
+  return avi_topic_statistics_get_dropped (statistics, reason);
+}
+
 static void
 test_accept (Fixture *fixture, gconstpointer data)
 {
@@ -344,8 +352,11 @@ test_no_sign (Fixture *fixture, gconstpointer data)
   wait_until (ended.done);
   g_assert_error (ended.error, AVI_ERROR, AVI_ERROR_ALREADY_EXISTS);
   g_clear_error (&ended.error);
+  for (guint i = 0; i < 4; i++) /* nobody is told of these, but they are counted */
+    publish (fixture, "on");
   publish (fixture, "last");
   wait_until (g_str_has_suffix (fixture->told->str, "last "));
+  g_assert_cmpuint (dropped_on (fixture->publisher, AVI_DROP_REASON_DUPLICATE), ==, 5);
   g_assert_cmpstr (fixture->told->str, ==, "on off last ");
 }
 
@@ -372,6 +383,7 @@ test_unlike (Fixture *fixture, gconstpointer data)
   publish (fixture, "signed");
   wait_until (fixture->told->len > 0);
   g_assert_cmpstr (fixture->told->str, ==, "signed ");
+  g_assert_cmpuint (dropped_on (fixture->subscriber, AVI_DROP_REASON_INVALID), ==, 1);
 }
 
 #define ADD(path, test) g_test_add ("/device-topics/" path, Fixture, NULL, set_up, test, tear_down)

@@ -116,6 +116,27 @@ test_cancelled_in_queue (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_held (fixture, TOPIC), ==, 0);
 }
 
+/* As it is set, not as it could be at most; and as it is set anew. */
+static void
+test_too_large (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  AviGossipsubParams params;
+
+  avi_gossipsub_params_init (&params);
+  g_assert_true (avi_gossipsub_params_set (&params, NULL, "max-message-size", 1000, NULL));
+  fixture->settings.pubsub = &params;
+  core_fixture_start (fixture);
+  g_assert_true (publish (fixture, TOPIC, 1000, 0, NULL, NULL));
+  g_assert_false (publish (fixture, TOPIC, 1001, 0, NULL, &error));
+  assert_limit (error, "1001 bytes", "at most 1000", "pubsub-params", "max-message-size", NULL);
+  g_assert_cmpuint (count (fixture, TOPIC, AVI_TOPIC_PUBLISHED), ==, 1);
+  core_fixture_stop (fixture);
+  fixture->settings.pubsub = NULL;
+  core_fixture_start (fixture);
+  g_assert_true (publish (fixture, TOPIC, 1001, 0, NULL, NULL));
+}
+
 /* It may lean on one of them: how its topic is treated. */
 static void
 test_after_commands (CoreFixture *fixture, gconstpointer data)
@@ -293,6 +314,7 @@ main (int argc, char **argv)
   gate_init ();
   g_test_init (&argc, &argv, NULL);
   ADD ("a full queue says its sizes, on which topic most is, and who has no room", test_who_used_it_up);
+  ADD ("what is larger than max-message-size is refused, with its value", test_too_large);
   ADD ("what is cancelled before the engine has it is gone", test_cancelled_in_queue);
   ADD ("what is published goes behind the commands that came before", test_after_commands);
   ADD ("what was published just before a stop is answered", test_queued_at_the_end);

@@ -238,7 +238,7 @@ test_too_large (Gossip *g, gconstpointer data)
   g_assert_cmpint (avi_gossipsub_publish (g->router, "chat", large, g->now, &error), ==, -1);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
   g_assert_cmpstr (error->message, ==,
-                   "A message of 1048577 bytes is too large: at most 1048576 bytes are allowed");
+                   "A message of 1048577 bytes is too large: at most 1048576 bytes are allowed (max-message-size)");
   g_assert_cmpint (avi_gossipsub_publish (g->router, "chat", largest, g->now, NULL), ==, 2);
   gossip_assert_sent (g, "1 message chat: <1048576 bytes>; 2 message chat: <1048576 bytes>");
   g_assert_cmpuint (g->largest, <=, AVI_GOSSIPSUB_MAX_RPC);

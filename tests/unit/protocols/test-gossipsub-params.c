@@ -121,6 +121,49 @@ test_together (Fixture *f, gconstpointer data)
   g_assert_false (avi_gossipsub_params_check (&f->params, NULL));
 }
 
+/* Else one message would be told twice. */
+static void
+test_memory (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    const char *name;
+    double      most; /* or least, by itself */
+    double      beyond;
+  } bounds[] = { { "seen-ttl", 9000, 8999 },
+                 { "heartbeat-interval", 19500, 19501 },
+                 { "history-length", 116, 117 },
+                 { "iwant-followup-time", 114000, 114001 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bounds); i++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      avi_gossipsub_params_init (&f->params);
+      g_assert_true (avi_gossipsub_params_set (&f->params, NULL, bounds[i].name, bounds[i].most, NULL));
+      g_assert_true (avi_gossipsub_params_check (&f->params, &error));
+      g_assert_no_error (error);
+      g_assert_true (avi_gossipsub_params_set (&f->params, NULL, bounds[i].name, bounds[i].beyond, NULL));
+      g_assert_false (avi_gossipsub_params_check (&f->params, &error));
+      g_assert_error (error, AVI_ERROR, AVI_ERROR_INVALID_ARGUMENT);
+      for (guint j = 0; j < G_N_ELEMENTS (bounds); j++)
+        g_assert_nonnull (strstr (error->message, bounds[j].name));
+    }
+}
+
+static void
+test_memory_in_words (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (avi_gossipsub_params_set (&f->params, NULL, "seen-ttl", 1000, NULL));
+  g_assert_false (avi_gossipsub_params_check (&f->params, &error));
+  g_assert_cmpstr (error->message, ==,
+                   "The pub/sub parameters do not go together: seen-ttl, which is 1000 ms, is at least "
+                   "heartbeat-interval × (history-length + 1) + iwant-followup-time, or one message would be told "
+                   "twice: 1000 ms × (5 + 1) + 3000 ms = 9000 ms");
+}
+
 static void
 test_direct_peers (Fixture *f, gconstpointer data)
 {
@@ -152,6 +195,10 @@ main (int argc, char **argv)
   g_test_add ("/gossipsub-params/topics may have their own, so many", Fixture, NULL, set_up, test_topics, tear_down);
   g_test_add ("/gossipsub-params/those that do not go together are told", Fixture, NULL, set_up, test_together,
               tear_down);
+  g_test_add ("/gossipsub-params/messages are remembered for longer than others offer them", Fixture, NULL, set_up,
+              test_memory, tear_down);
+  g_test_add ("/gossipsub-params/what they are is said where they are forgotten too early", Fixture, NULL, set_up,
+              test_memory_in_words, tear_down);
   g_test_add ("/gossipsub-params/direct peers are peer ids, or addresses that end in one", Fixture, NULL, set_up,
               test_direct_peers, tear_down);
   return g_test_run ();

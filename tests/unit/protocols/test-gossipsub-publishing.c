@@ -116,23 +116,6 @@ test_what_a_slow_peer_gets (Gossip *g, gconstpointer data)
   g_assert_cmpstr (g->sent->pdata[g->sent->len - 1], ==, "1 message chat: theirs, the last");
 }
 
-/* The score may take it into account, until the next heartbeat. */
-static void
-test_slowness_is_known (Gossip *g, gconstpointer data)
-{
-  AviGossipsubPeer *peer;
-
-  add_mesh (g, 2);
-  set_ready (g, 1, FALSE);
-  for (guint i = 0; i < 50; i++)
-    say_large (g, 2, "");
-  peer = g_hash_table_lookup (g->router->peers, gossip_id (1));
-  g_assert_cmpuint (peer->n_dropped, ==, gossip_statistics (g).queue_drops);
-  g_assert_cmpuint (peer->n_dropped, >, 0);
-  gossip_wait (g, SECOND);
-  g_assert_cmpuint (peer->n_dropped, ==, 0);
-}
-
 static guint64
 get_n_taken (Gossip *g, guint peer)
 {
@@ -237,6 +220,50 @@ test_counts (Gossip *g, gconstpointer data)
   g_assert_false (take_counts (g, "chat", &counts));
 }
 
+/* Where it is known whose topic it was. */
+static void
+test_counts_of_what_is_not_read (Gossip *g, gconstpointer data)
+{
+  static const guint8 twice[] = "\x22\x04"
+                                "chat"
+                                "\x12\x01"
+                                "a"
+                                "\x12\x01"
+                                "b"; /* data */
+  static const guint8 nameless[] = "\x12\x01" "a";
+  g_autoptr(GBytes) malformed = g_bytes_new_static (twice, sizeof twice - 1);
+  g_autoptr(GBytes) of_none = g_bytes_new_static (nameless, sizeof nameless - 1);
+  g_autofree char *text = g_strnfill (AVI_GOSSIPSUB_MAX_MESSAGE + 1, 'x');
+  AviTopicCounts counts;
+
+  gossip_add_subscribers (g, 1, 1, "chat");
+  gossip_forget (g);
+  gossip_say_message (g, 1, 1, "chat", text);
+  gossip_say_raw (g, 1, malformed);
+  gossip_say_raw (g, 1, of_none);
+  gossip_say_message (g, 1, US, "chat", "what we never said");
+  gossip_assert_told (g, "");
+  g_assert_true (take_counts (g, "chat", &counts));
+  g_assert_cmpuint (counts.n[AVI_TOPIC_DROPPED_INVALID], ==, 3);
+  g_assert_cmpuint (gossip_statistics (g).invalid, ==, 4);
+}
+
+static void
+test_counts_of_what_is_not_sent (Gossip *g, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (AVI_GOSSIPSUB_MAX_MESSAGE + 1, 'x');
+  g_autoptr(GBytes) bytes = g_bytes_new_static (text, AVI_GOSSIPSUB_MAX_MESSAGE + 1);
+  g_autoptr(GError) error = NULL;
+  AviTopicCounts counts;
+
+  gossip_add_subscribers (g, 1, 1, "chat");
+  g_assert_cmpint (avi_gossipsub_publish (g->router, "chat", bytes, g->now, &error), ==, -1);
+  g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "max-message-size"));
+  g_assert_true (take_counts (g, "chat", &counts));
+  g_assert_cmpuint (counts.n[AVI_TOPIC_DROPPED_TOO_LARGE], ==, 1);
+}
+
 static void
 test_counts_of_a_topic_that_goes (Gossip *g, gconstpointer data)
 {
@@ -281,11 +308,12 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("a peer of the mesh that does not read costs the others nothing, and a bounded amount", test_slow_peer_in_mesh);
   ADD ("a slow peer gets all that we publish, and the last that others do", test_what_a_slow_peer_gets);
-  ADD ("what a peer was too slow for is known until the next heartbeat", test_slowness_is_known);
   ADD ("knows to whom the last message went", test_takers);
   ADD ("knows what of ours has left whose queue", test_numbers);
   ADD ("a number may be taken that no peer is to see", test_skipped_number);
   ADD ("what is heard is counted by topic, and told once", test_counts);
+  ADD ("what is malformed, too large or not ours is counted by topic", test_counts_of_what_is_not_read);
+  ADD ("what is too large to be sent is counted by topic", test_counts_of_what_is_not_sent);
   ADD ("the counts of a topic that goes are not lost", test_counts_of_a_topic_that_goes);
   ADD ("topics whose counts nobody asks for are bounded", test_counted_topics_are_bounded);
   return g_test_run ();

@@ -466,6 +466,44 @@ test_back_again (Gossip *g, gconstpointer data)
   g_assert_cmpfloat (get_score (g, 1), <, 0);
 }
 
+/* Before it comes, and in each of its stays. */
+static void
+test_application (Gossip *g, gconstpointer data)
+{
+  g_assert_true (avi_gossipsub_set_application_score (g->router, gossip_id (1), -0.5, g->now));
+  gossip_add_subscribers (g, 1, 2, "chat");
+  g_assert_cmpfloat (get_score (g, 1), ==, -0.5);
+  gossip_wait (g, SECOND);
+  g_assert_false (is_in_mesh (g, 1)); /* nor was it for a moment */
+  g_assert_cmpuint (gossip_count_sent (g, "1 graft"), ==, 0);
+  g_assert_true (is_in_mesh (g, 2));
+  avi_gossipsub_remove_peer (g->router, gossip_id (1), g->now);
+  gossip_add_subscribers (g, 1, 1, "chat");
+  g_assert_cmpfloat (get_score (g, 1), ==, -0.5);
+  give_score (g, 1, 0);
+  g_assert_cmpfloat (get_score (g, 1), ==, 0);
+  avi_gossipsub_remove_peer (g->router, gossip_id (1), g->now);
+  gossip_add_subscribers (g, 1, 1, "chat");
+  g_assert_cmpfloat (get_score (g, 1), ==, 0);
+}
+
+static void
+test_application_of_so_many (Gossip *g, gconstpointer data)
+{
+  AviPeerId id = *gossip_id (1);
+
+  for (guint i = 0; i < AVI_GOSSIPSUB_MAX_APPLICATION_SCORES; i++)
+    {
+      memcpy (id.bytes + 4, &i, sizeof i);
+      g_assert_true (avi_gossipsub_set_application_score (g->router, &id, 1, g->now));
+    }
+  g_assert_true (avi_gossipsub_set_application_score (g->router, &id, 2, g->now));
+  g_assert_false (avi_gossipsub_set_application_score (g->router, gossip_id (1), 1, g->now));
+  g_assert_true (avi_gossipsub_set_application_score (g->router, gossip_id (1), 0, g->now));
+  g_assert_true (avi_gossipsub_set_application_score (g->router, &id, 0, g->now));
+  g_assert_true (avi_gossipsub_set_application_score (g->router, gossip_id (1), 1, g->now));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -496,6 +534,8 @@ main (int argc, char **argv)
     { "some more RPCs with IHAVE are none, very many are one", set_up, test_many_ihaves },
     { "many in one network have a bad score", set_up, test_crowd },
     { "who comes back is as bad as before", set_up, test_back_again },
+    { "what the program thinks of a peer holds before it comes and in each stay", set_up, test_application },
+    { "it thinks something of a bounded number of peers", set_up, test_application_of_so_many },
   };
 
   g_test_init (&argc, &argv, NULL);

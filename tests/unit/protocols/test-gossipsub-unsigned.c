@@ -37,6 +37,23 @@ say (Gossip *g, guint from, const char *text)
   gossip_say_raw (g, from, message);
 }
 
+/* Of @topic, since this was asked last; those of other topics are lost. */
+static guint64
+take_count (Gossip *g, const char *topic, AviTopicCount what)
+{
+  AviTopicCounts next;
+  GRefString *name;
+  guint64 n = 0;
+
+  while (avi_gossipsub_next_counts (g->router, &name, &next))
+    {
+      if (strcmp (name, topic) == 0)
+        n = next.n[what];
+      g_ref_string_release (name);
+    }
+  return n;
+}
+
 /* As the specification of this id has it, of one buffer. */
 static GBytes *
 make_id (const char *topic, const char *text)
@@ -108,6 +125,7 @@ test_publish (Gossip *g, gconstpointer data)
       g_clear_error (&error);
     }
   gossip_assert_sent (g, "");
+  g_assert_cmpuint (take_count (g, "chat", AVI_TOPIC_DROPPED_DUPLICATE), ==, G_N_ELEMENTS (known));
   g_assert_false (avi_gossipsub_signs (g->router, "chat"));
   g_assert_true (avi_gossipsub_signs (g->router, "news"));
   gossip_wait (g, 121 * SECOND);
@@ -160,6 +178,7 @@ test_other_kind (Gossip *g, gconstpointer data)
     }
   gossip_assert_told (g, "");
   g_assert_cmpuint (gossip_statistics (g).invalid, ==, 6);
+  g_assert_cmpuint (take_count (g, "chat", AVI_TOPIC_DROPPED_INVALID), ==, 5);
 }
 
 /* IHAVE, IWANT and IDONTWANT name it by the 20 bytes, whatever the peer's family. */
