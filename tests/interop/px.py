@@ -28,6 +28,7 @@ ANYWHERE = ['--listen', '/ip4/0.0.0.0/tcp/0']
 TWO = 2 * ['--listen', '/ip4/127.0.0.1/tcp/0']
 # Ours has room for nobody in its meshes, so that whoever grafts it is pruned; as `--px` of others.
 NO_ROOM = [f'--param={name}=0' for name in ('d', 'd-lo', 'd-hi', 'd-out', 'd-score')]
+ROOM_FOR_ONE = [*(f'--param={name}=1' for name in ('d', 'd-lo', 'd-hi')), '--param=d-out=0', '--param=d-score=0']
 BELIEVES = ['--param=accept-px-threshold=0']    # of its own accord 10, which nobody has who has said nothing
 
 ours_program = str(pathlib.Path(sys.argv[1]).resolve())
@@ -246,6 +247,22 @@ def _(run):
     go.expect('connected', third.id)
     third.expect('connected', go.id)
     hear_each_other(go, third, TOPIC)
+
+
+@test('ours, whose mesh has grown too large, prunes one of two go and names the other: they connect', 'go')
+def _(run):
+    # Whom it dialled itself it takes into a mesh that is full.
+    hub = start(run, 'avi', *ROOM_FOR_ONE, name='hub')
+    one, other = start(run, 'go', name='one'), start(run, 'go', name='other')
+    for node in (one, other):
+        hub.tell('dial', node.address)
+    for here, there in ((one, other), (other, one)):
+        here.expect('connected', there.id)
+    pruned = one if one.has('was-pruned', TOPIC, 1) else other
+    pruned.expect('was-pruned', TOPIC, 1)
+    named, _, addresses = pruned.expect('named')
+    there = other if pruned is one else one
+    assert (named, addresses) == (there.id, ','.join(own_addresses(there))), (named, addresses)
 
 
 @test('the record of go that ours passes on is its newest', 'go')
