@@ -6,6 +6,7 @@
  */
 #include <avi.h>
 #include <gio/gunixinputstream.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ typedef struct
   char **bootstrap;
   char **dial;
   char **subscribe;
+  char **param;
   gboolean no_sign;
   gboolean mdns;
   gboolean local;
@@ -42,6 +44,7 @@ options_clear (Options *options)
   g_strfreev (options->bootstrap);
   g_strfreev (options->dial);
   g_strfreev (options->subscribe);
+  g_strfreev (options->param);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -232,6 +235,18 @@ publish_async (Node *self, const char *topic, const char *text)
   avi_device_publish_async (self->device, topic, data, AVI_PUBLISH_NONE, NULL, on_published, g_strdup (topic));
 }
 
+static void
+tell_count (Node *self, const char *name)
+{
+  g_autoptr(GVariant) statistics = avi_device_get_statistics (self->device);
+  guint64 value;
+
+  if (g_variant_lookup (statistics, name, "t", &value))
+    tell ("count %s %" G_GUINT64_FORMAT, name, value);
+  else
+    tell ("error count %s: nothing of that name", name);
+}
+
 static GBytes *
 bytes_of_x (const char *length)
 {
@@ -281,6 +296,8 @@ obey (Node *self, const char *line, GError **error)
                        g_ascii_strtoull (strchr (text, ' '), NULL, 10));
   else if (g_str_equal (verb, "reset"))
     peer_streams_reset (self->device, first);
+  else if (g_str_equal (verb, "count"))
+    tell_count (self, first);
   else if (g_str_equal (verb, "publish-size"))
     {
       g_autoptr(GBytes) data = bytes_of_x (text);
@@ -328,6 +345,24 @@ identity_from_number (gint64 number, GError **error)
   return avi_identity_from_seed (bytes, error);
 }
 
+/* NAME=VALUE, each. */
+static gboolean
+set_params (AviDevice *device, char **texts, GError **error)
+{
+  g_autoptr(AviPubsubParams) params = avi_device_dup_pubsub_params (device);
+
+  for (char **text = texts; *text != NULL; text++)
+    {
+      const char *value = strchr (*text, '=');
+      g_autofree char *name = value != NULL ? g_strndup (*text, (gsize) (value - *text)) : g_strdup (*text);
+
+      if (!avi_pubsub_params_set_number (params, name, value != NULL ? g_ascii_strtod (value + 1, NULL) : NAN, error))
+        return FALSE;
+    }
+  avi_device_set_pubsub_params (device, params);
+  return TRUE;
+}
+
 static AviDevice *
 make_device (const Options *options, GError **error)
 {
@@ -348,6 +383,8 @@ make_device (const Options *options, GError **error)
   avi_device_set_threaded (device, g_getenv ("AVI_TEST_UNTHREADED") == NULL);
   avi_device_set_enable_mdns (device, options->mdns);
   avi_device_set_enable_local (device, options->local);
+  if (options->param != NULL && !set_params (device, options->param, error))
+    return NULL;
   peer_streams_serve (device);
   return g_steal_pointer (&device);
 }
@@ -394,6 +431,7 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
     { "dial", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->dial, "Whom to dial at once", "ADDRESS" },
     { "subscribe", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->subscribe, "What to hear", "TOPIC" },
     { "no-sign", 0, 0, G_OPTION_ARG_NONE, &options->no_sign, "Messages of these topics are not signed", NULL },
+    { "param", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->param, "A number of pub/sub", "NAME=VALUE" },
     { "mdns", 0, 0, G_OPTION_ARG_NONE, &options->mdns, "Look and be found by mDNS", NULL },
     { "local", 0, 0, G_OPTION_ARG_NONE, &options->local, "Look and be found on this machine", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },

@@ -29,7 +29,7 @@ class Refused(AssertionError):
 
 # Events that answer one command only: its error ends the wait for them, and no other does.
 ANSWERS = {'connected': 'dial', 'peer-connected': 'dial', 'published': 'publish', 'subscribers': 'wait', 'sent': 'publish-async',
-           'perf': 'perf', 'streams': 'streams', 'half-closed': 'half-close', 'reset': 'reset', 'score': 'score'}
+           'perf': 'perf', 'streams': 'streams', 'half-closed': 'half-close', 'reset': 'reset', 'score': 'score', 'record': 'record', 'count': 'count'}
 
 
 class Skip(Exception):

@@ -28,8 +28,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
@@ -67,6 +69,7 @@ type options struct {
 	floodsub        bool
 	noSign          bool
 	noEarlyMuxer    bool
+	px              bool
 	pingInterval    int
 }
 
@@ -83,6 +86,7 @@ func parseOptions() *options {
 	flag.BoolVar(&o.floodsub, "floodsub", false, "")
 	flag.BoolVar(&o.noSign, "no-sign", false, "")
 	flag.BoolVar(&o.noEarlyMuxer, "no-early-muxer", false, "")
+	flag.BoolVar(&o.px, "px", false, "")
 	flag.IntVar(&o.pingInterval, "ping-interval", 1000, "")
 	flag.Parse()
 	if len(o.listen) == 0 {
@@ -143,6 +147,7 @@ type node struct {
 	pubsub *pubsub.PubSub
 	topics map[string]*pubsub.Topic
 	heard  map[string]*pubsub.Subscription
+	book   peerstore.CertifiedAddrBook // what peers signed; go-libp2p's own does not keep what identify brings
 
 	listening map[string]bool // what was told
 	watched   map[peer.ID]bool
@@ -176,6 +181,7 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 	}
 	n := &node{
 		ctx: ctx, host: h, topics: map[string]*pubsub.Topic{}, heard: map[string]*pubsub.Subscription{},
+		book:      pstoremem.NewAddrBook(),
 		listening: map[string]bool{}, watched: map[peer.ID]bool{},
 	}
 	h.SetStreamHandler(perfID, answerPerf)
@@ -188,6 +194,10 @@ func newNode(ctx context.Context, o *options) (*node, error) {
 		pubsub.WithPeerOutboundQueueSize(maxQueued),
 		pubsub.WithValidateQueueSize(maxQueued),
 		pubsub.WithValidateWorkers(1), // several change the order of messages
+		pubsub.WithRawTracer(prunes{}),
+	}
+	if o.px {
+		settings = append(settings, roomForNobody()...)
 	}
 	if o.noSign {
 		settings = append(settings,
@@ -248,6 +258,7 @@ func (n *node) watch() error {
 					tell("disconnected %s", e.Peer)
 				}
 			case event.EvtPeerIdentificationCompleted:
+				n.keepRecord(e)
 				protocols := make([]string, len(e.Protocols))
 				for i, protocol := range e.Protocols {
 					protocols[i] = string(protocol)
@@ -570,6 +581,8 @@ func (n *node) obey(line string) error {
 		return n.onStreams(line, first, n.halfClose)
 	case "reset":
 		return n.onStreams(line, first, n.reset)
+	case "record":
+		return n.onStreams(line, first, n.certified)
 	}
 	return fmt.Errorf("no command %s", verb)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures::future::try_join_all;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use libp2p::core::{PeerRecord, SignedEnvelope};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::{Keypair, ecdsa, secp256k1};
 use libp2p::swarm::behaviour::toggle::Toggle;
@@ -26,6 +27,11 @@ const CHUNK: usize = 64 * 1024;
 /// Sends back what it hears; ours serves it, of ping only two streams at a time.
 const ECHO: StreamProtocol = StreamProtocol::new("/avi-bench/echo/1.0.0");
 const PERF: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
+const IDENTIFY: StreamProtocol = StreamProtocol::new("/ipfs/id/1.0.0");
+/// As the key of a protobuf field: the eighth, of bytes.
+const SIGNED_PEER_RECORD: usize = 8 << 3 | 2;
+/// Of a PRUNE as many peers are dialled; of its own accord it dials none.
+const PRUNE_PEERS: usize = 16;
 
 type Failure = Box<dyn Error>;
 
@@ -51,6 +57,8 @@ struct Options {
     floodsub: bool,
     #[arg(long)]
     no_sign: bool,
+    #[arg(long)]
+    px: bool,
     #[arg(long, default_value_t = 1000)]
     ping_interval: u64,
 }
@@ -81,7 +89,10 @@ fn content_id(message: &gossipsub::Message) -> MessageId {
 
 fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure> {
     let mut config = gossipsub::ConfigBuilder::default();
-    config.validation_mode(ValidationMode::Strict).max_transmit_size(MAX_MESSAGE + 4096);
+    config.validation_mode(ValidationMode::Strict).max_transmit_size(MAX_MESSAGE + 4096).prune_peers(PRUNE_PEERS);
+    if options.px {
+        config.mesh_n(0).mesh_n_low(0).mesh_n_high(0).mesh_outbound_min(0).do_px();
+    }
     if options.floodsub {
         config.support_floodsub();
     }
@@ -90,7 +101,7 @@ fn make_behaviour(options: &Options, key: &Keypair) -> Result<Behaviour, Failure
         authenticity = MessageAuthenticity::Anonymous;
         config.validation_mode(ValidationMode::Anonymous).message_id_fn(content_id);
     }
-    let about = identify::Config::new(options.protocol_version.clone(), key.public())
+    let about = identify::Config::new_with_signed_peer_record(options.protocol_version.clone(), key)
         .with_agent_version(options.agent.clone())
         .with_push_listen_addr_updates(true);
     let mdns = match options.mdns {
@@ -206,6 +217,49 @@ async fn reset(control: Control, peer: PeerId) -> Result<String, Failure> {
     Ok(format!("reset {peer}"))
 }
 
+// ---- The signed record of a peer -------------------------------------------------------------------
+
+fn take_varint(bytes: &mut &[u8]) -> Option<usize> {
+    let mut value = 0;
+
+    for shift in (0..35).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= usize::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// All fields of identify are bytes; before them stands the message's length.
+fn find_signed_record(mut bytes: &[u8]) -> Option<&[u8]> {
+    take_varint(&mut bytes)?;
+    loop {
+        let key = take_varint(&mut bytes)?;
+        let length = take_varint(&mut bytes)?;
+        let (value, rest) = bytes.split_at_checked(length)?;
+        if key == SIGNED_PEER_RECORD {
+            return Some(value);
+        }
+        bytes = rest;
+    }
+}
+
+/// rust-libp2p's identify takes records of an older form only, and drops others; so it is asked for by hand.
+async fn record(mut control: Control, peer: PeerId) -> Result<String, Failure> {
+    let mut stream = control.open_stream(peer, IDENTIFY).await?;
+    let mut bytes = Vec::new();
+
+    stream.close().await?;
+    stream.read_to_end(&mut bytes).await?;
+    let envelope = SignedEnvelope::from_protobuf_encoding(find_signed_record(&bytes).ok_or("it has signed none")?)?;
+    let record = PeerRecord::from_signed_envelope_interop(envelope)?;
+    let addresses: Vec<_> = record.addresses().iter().map(|address| address.to_string()).collect();
+    Ok(format!("record {} {} {}", record.peer_id(), record.seq(), field(addresses.join(","))))
+}
+
 /// Tells how it ended, whenever it does.
 fn start(line: &str, task: impl Future<Output = Result<String, Failure>> + 'static) {
     let line = line.to_owned();
@@ -262,6 +316,7 @@ fn obey(swarm: &mut Swarm<Behaviour>, line: &str) -> Result<(), Failure> {
         "streams" => start(line, open_many(control, first.parse()?, text.parse()?)),
         "half-close" => start(line, half_close(control, first.parse()?)),
         "reset" => start(line, reset(control, first.parse()?)),
+        "record" => start(line, record(control, first.parse()?)),
         _ => return Err(format!("no command {verb}").into()),
     }
     Ok(())
