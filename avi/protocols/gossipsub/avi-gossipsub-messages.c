@@ -110,11 +110,8 @@ avi_gossipsub_verify_later (AviGossipsub *self, AviArrival *arrival, gint64 now)
 }
 
 void
-avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
+avi_gossipsub_verify_for_gossip (AviGossipsub *self, GPtrArray *messages, gint64 now)
 {
-  g_autoptr(GPtrArray) messages = g_ptr_array_new ();
-
-  avi_message_cache_list_unchecked (self->cache, AVI_SPAN_STRING (topic->name), messages);
   for (guint i = 0; i < messages->len; i++)
     {
       AviGossipMessage *message = messages->pdata[i];

@@ -72,6 +72,7 @@ struct _AviGossipsub
   gint64                 next_opportunistic; /* µs */
 
   gint64                 next_heartbeat;  /* G_MAXINT64: it sleeps */
+  GHashTable            *recent;          /* AviGossipsubTopic → AviRecent, of this heartbeat; NULL: nobody needs it */
 
   GArray                *events;          /* of AviGossipsubEvent, from first_event on */
   guint                  first_event;
@@ -126,8 +127,9 @@ gboolean            avi_gossipsub_receive_subscription (AviGossipsub *self, AviG
 
 /* -messages.c */
 void                avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan raw, gint64 now);
-/* There is somebody to gossip to: what was believed and not checked is to be, so that the next gossip tells of it. */
-void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now);
+/* There is somebody to gossip to: what was believed and not checked is to be, so that the next gossip tells of it.
+ * @messages: (element-type AviGossipMessage) */
+void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, GPtrArray *messages, gint64 now);
 /* Those that no validator answered in time. */
 void                avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now);
 

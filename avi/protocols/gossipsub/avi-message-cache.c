@@ -185,8 +185,8 @@ avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint6
   return NULL;
 }
 
-static void
-avi_message_cache_list_some (AviMessageCache *self, AviSpan topic, gboolean checked, GPtrArray *out)
+void
+avi_message_cache_list (AviMessageCache *self, GPtrArray *out)
 {
   for (guint64 number = self->next; number > self->first; number--)
     {
@@ -194,22 +194,9 @@ avi_message_cache_list_some (AviMessageCache *self, AviSpan topic, gboolean chec
 
       if (self->window - entry->window >= self->gossip_windows)
         return;
-      if (entry->message != NULL && entry->message->checked == checked
-          && avi_span_equal (entry->message->fields.topic, topic))
+      if (entry->message != NULL)
         g_ptr_array_add (out, entry->message);
     }
-}
-
-void
-avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *out)
-{
-  avi_message_cache_list_some (self, topic, TRUE, out);
-}
-
-void
-avi_message_cache_list_unchecked (AviMessageCache *self, AviSpan topic, GPtrArray *out)
-{
-  avi_message_cache_list_some (self, topic, FALSE, out);
 }
 
 static void

@@ -23,10 +23,9 @@ void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessa
 AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max,
                                              guint *refused);
 
-/* Appends to @out (of AviGossipMessage, not owned) what to gossip about on @topic. */
-void              avi_message_cache_list  (AviMessageCache *self, AviSpan topic, GPtrArray *out);
-/* Likewise what is to be gossiped about once its signature was checked, the newest first. */
-void              avi_message_cache_list_unchecked (AviMessageCache *self, AviSpan topic, GPtrArray *out);
+/* Appends to @out (of AviGossipMessage, not owned) what is to be gossiped about, once it was checked, on all topics: the
+ * newest first. */
+void              avi_message_cache_list  (AviMessageCache *self, GPtrArray *out);
 /* It is not to be passed on. */
 void              avi_message_cache_drop  (AviMessageCache *self, const AviMessageId *id);
 /* A heartbeat passed. */

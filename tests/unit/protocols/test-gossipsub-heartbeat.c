@@ -215,6 +215,52 @@ test_much_gossip (Gossip *g, gconstpointer data)
   g_assert_cmpuint (g->largest, <=, 64 * 1024);
 }
 
+/* Of that heartbeat, in seconds of this thread. */
+static double
+measure_heartbeat (Gossip *g)
+{
+  struct timespec before;
+  struct timespec after;
+
+  g->now += SECOND;
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &before);
+  avi_gossipsub_tick (g->router, g->now);
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &after);
+  gossip_forget (g);
+  return after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9;
+}
+
+/* The messages of one topic are no work for each of the others. */
+static void
+test_many_topics (Gossip *g, gconstpointer data)
+{
+  g_autoptr(GBytes) text = g_bytes_new_static ("hello", 5);
+  double few;
+  double many;
+
+  gossip_add_subscribers (g, 1, 6, "chat"); /* a mesh, and one outside it */
+  gossip_say_subscribe (g, 1, "busy", TRUE);
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("room %u", i);
+
+      avi_gossipsub_subscribe (g->router, name, g->now);
+      for (guint peer = 1; peer <= 6; peer++)
+        gossip_say_subscribe (g, peer, name, TRUE);
+      gossip_publish (g, name, "hello");
+    }
+  few = measure_heartbeat (g);
+  for (guint i = 0; i < 20000; i++)
+    {
+      g_assert_cmpint (avi_gossipsub_publish (g->router, "busy", text, g->now, NULL), ==, 1);
+      if (i % 1000 == 999)
+        gossip_forget (g);
+    }
+  many = measure_heartbeat (g);
+  g_test_message ("%.1f ms, %.1f ms with the messages of one more", few * 1e3, many * 1e3);
+  g_assert_cmpfloat (many, <, 30 * few); /* a walk for each topic: 130 times */
+}
+
 /* However late it is called, it does its work once, and goes on from there. */
 static void
 test_late (Gossip *g, gconstpointer data)
@@ -242,6 +288,7 @@ main (int argc, char **argv)
   ADD ("js is told ids in its form", test_form_js);
   ADD ("who is of no known family is told no ids yet", test_form_unknown);
   ADD ("gossip of many messages is cut to 5000 and into small RPCs", test_much_gossip);
+  ADD ("the messages of one topic do not make the gossip of others slow", test_many_topics);
   ADD ("a late heartbeat is one heartbeat", test_late);
   return g_test_run ();
 }
