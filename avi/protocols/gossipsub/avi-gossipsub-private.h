@@ -23,7 +23,9 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_CHECKS        1024               /* signatures being checked */
 #define AVI_GOSSIPSUB_MAX_CHECKS_BYTES  (32 * 1024 * 1024)
 #define AVI_GOSSIPSUB_VALIDATION_TIME  (10 * G_USEC_PER_SEC)
-#define AVI_GOSSIPSUB_MAX_ALL_TOPICS    16384              /* topics known, from which on only ours are added */
+#define AVI_GOSSIPSUB_MANY_TOPICS       16384              /* topics known, from which on each peer has a share */
+#define AVI_GOSSIPSUB_TOPICS_SHARE      128
+#define AVI_GOSSIPSUB_MAX_ALL_TOPICS    (16384 + 512 * 128) /* from which on only ours are added */
 #define AVI_GOSSIPSUB_MAX_NEAR_MISSES   1024
 #define AVI_GOSSIPSUB_MAX_PROMISES      8192
 #define AVI_GOSSIPSUB_MAX_OVERDUE       8192               /* of them, those that may be lies */
