@@ -69,6 +69,17 @@ avi_pubsub_tell_subscribers (AviPubsub  *self,
 }
 
 static void
+avi_pubsub_tell_unheard (AviPubsub               *self,
+                         const AviGossipsubEvent *event)
+{
+  if (event->near_topic != NULL)
+    avi_engine_log (self->engine, NULL, NULL, "0 of %u peers subscribe to “%s” (near: “%s”)", event->n_peers,
+                    event->topic, event->near_topic);
+  else
+    avi_engine_log (self->engine, NULL, NULL, "0 of %u peers subscribe to “%s”", event->n_peers, event->topic);
+}
+
+static void
 avi_pubsub_tell (AviPubsub         *self,
                  AviGossipsubEvent *event)
 {
@@ -96,9 +107,8 @@ avi_pubsub_tell (AviPubsub         *self,
       avi_pubsub_dial (self, event);
       break;
 
-    case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
-      avi_engine_log (self->engine, NULL, NULL, "nobody subscribes to “%s”, but somebody to “%s”", event->topic,
-                      event->near_topic);
+    case AVI_GOSSIPSUB_EVENT_UNHEARD:
+      avi_pubsub_tell_unheard (self, event);
       break;
     }
 }

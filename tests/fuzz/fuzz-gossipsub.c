@@ -338,7 +338,7 @@ take_events (Fuzz *f)
         g_assert_false (avi_peer_id_equal (event.peer, &f->router->id));
         g_assert_true (event.record == NULL || g_bytes_get_size (event.record) <= AVI_GOSSIPSUB_MAX_RECORD);
         break;
-      case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+      case AVI_GOSSIPSUB_EVENT_UNHEARD:
         g_assert_cmpstr (event.topic, !=, event.near_topic);
         break;
       }

@@ -248,7 +248,7 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
         return TRUE;
 
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
-      case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+      case AVI_GOSSIPSUB_EVENT_UNHEARD:
       default:
         break;
       }

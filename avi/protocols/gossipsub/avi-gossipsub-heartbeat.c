@@ -287,21 +287,77 @@ avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsu
     avi_gossipsub_send_ihave (self, peer, topic, ids);
 }
 
+/* What is to be gossiped about on a topic, the newest first. */
+typedef struct
+{
+  GPtrArray *checked;   /* of AviGossipMessage */
+  GPtrArray *unchecked; /* likewise, of which nobody is told yet */
+} AviRecent;
+
+static AviRecent *
+avi_recent_new (void)
+{
+  AviRecent *self = g_new (AviRecent, 1);
+
+  self->checked = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  self->unchecked = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
+  return self;
+}
+
+static void
+avi_recent_free (AviRecent *self)
+{
+  g_ptr_array_unref (self->checked);
+  g_ptr_array_unref (self->unchecked);
+  g_free (self);
+}
+
+static void
+avi_gossipsub_note_recent (AviGossipsub *self, AviGossipMessage *message)
+{
+  AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, message->fields.topic);
+  AviRecent *recent = topic != NULL ? g_hash_table_lookup (self->recent, topic) : NULL;
+
+  if (topic == NULL)
+    return;
+  if (recent == NULL)
+    {
+      recent = avi_recent_new ();
+      g_hash_table_insert (self->recent, topic, recent);
+    }
+  g_ptr_array_add (message->checked ? recent->checked : recent->unchecked, avi_gossip_message_ref (message));
+}
+
+/* NULL: nothing. One walk through the cache does for all topics of a heartbeat. */
+static AviRecent *
+avi_gossipsub_find_recent (AviGossipsub *self, AviGossipsubTopic *topic)
+{
+  if (self->recent == NULL)
+    {
+      g_autoptr(GPtrArray) messages = g_ptr_array_new ();
+
+      self->recent = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) avi_recent_free);
+      avi_message_cache_list (self->cache, messages);
+      for (guint i = 0; i < messages->len; i++)
+        avi_gossipsub_note_recent (self, messages->pdata[i]);
+    }
+  return g_hash_table_lookup (self->recent, topic);
+}
+
 static void
 avi_gossipsub_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
 {
-  g_autoptr(GPtrArray) messages = NULL;
-  g_autoptr(GPtrArray) unchecked = NULL;
+  AviRecent *recent;
   guint n;
 
   if (avi_message_cache_get_size (self->cache) == 0
       || !avi_gossipsub_topic_has (topic, avi_gossipsub_member_is_gossipable, now))
     return;
-  messages = g_ptr_array_new ();
-  unchecked = g_ptr_array_new ();
-  avi_message_cache_list (self->cache, AVI_SPAN_STRING (topic->name), messages, unchecked);
-  avi_gossipsub_verify_for_gossip (self, unchecked, now);
-  if (messages->len == 0)
+  recent = avi_gossipsub_find_recent (self, topic);
+  if (recent == NULL)
+    return;
+  avi_gossipsub_verify_for_gossip (self, recent->unchecked, now);
+  if (recent->checked->len == 0)
     return;
 
   avi_gossipsub_topic_pick (topic, avi_gossipsub_member_is_gossipable, now, G_MAXUINT, self->random, self->picked);
@@ -312,7 +368,7 @@ avi_gossipsub_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
       AviGossipsubPeer *peer = ((AviGossipsubMember *) self->picked->pdata[i])->peer;
 
       if (avi_gossipsub_gossips_with (self, peer, now))
-        avi_gossipsub_gossip_to (self, peer, topic, messages);
+        avi_gossipsub_gossip_to (self, peer, topic, recent->checked);
     }
 }
 
@@ -336,6 +392,7 @@ avi_gossipsub_heartbeat_topics (AviGossipsub *self, gboolean opportunistic, gint
       if (avi_gossipsub_topic_is_unused (topic))
         g_hash_table_iter_remove (&iter);
     }
+  g_clear_pointer (&self->recent, g_hash_table_unref);
 }
 
 static void

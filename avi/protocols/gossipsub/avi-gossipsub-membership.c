@@ -260,13 +260,29 @@ avi_gossipsub_set_subscribed (AviGossipsub *self, AviGossipsubMember *member, gb
   avi_gossipsub_wake (self, now);
 }
 
+/* Where there are many topics, who has a few is heard all the same, so that a handful of peers with very many does not make
+ * us deaf for all others: nobody says his subscriptions twice. The share counts whatever a peer has, what others had before
+ * it, too: else it could keep their topics for them while they begin anew.
+ * @topic: NULL: it is not known. */
+static gboolean
+avi_gossipsub_has_room (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic)
+{
+  guint n = g_hash_table_size (self->topics);
+
+  if (topic != NULL && (avi_gossipsub_topic_is_ours (topic) || avi_gossipsub_member_find (topic, peer) != NULL))
+    return TRUE;
+  if (n >= AVI_GOSSIPSUB_MANY_TOPICS && g_hash_table_size (peer->members) >= AVI_GOSSIPSUB_TOPICS_SHARE)
+    return FALSE;
+  return topic != NULL || n < AVI_GOSSIPSUB_MAX_ALL_TOPICS;
+}
+
 static void
 avi_gossipsub_peer_subscribes (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan name, gint64 now)
 {
   AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, name);
   AviGossipsubMember *member;
 
-  if (topic == NULL && g_hash_table_size (self->topics) >= AVI_GOSSIPSUB_MAX_ALL_TOPICS)
+  if (!avi_gossipsub_has_room (self, peer, topic))
     {
       self->statistics.limit_drops++;
       return;

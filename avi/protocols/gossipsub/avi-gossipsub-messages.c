@@ -424,47 +424,54 @@ avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now)
 
 /* --- publishing --- */
 
-/* As people mean them: without slashes around, whatever the case. */
-static char *
-avi_gossipsub_fold (const char *topic)
+/* The same as people mean them: whatever the case, without slashes around. Ends at the first character that differs, so
+ * that long names of others are not read. */
+static gboolean
+avi_gossipsub_are_near (const char *a, const char *b)
 {
-  gsize len;
-
-  topic += strspn (topic, "/");
-  len = strlen (topic);
-  while (len > 0 && topic[len - 1] == '/')
-    len--;
-  return g_utf8_casefold (topic, len);
+  a += strspn (a, "/");
+  b += strspn (b, "/");
+  while (*a != '\0' && g_unichar_tolower (g_utf8_get_char (a)) == g_unichar_tolower (g_utf8_get_char (b)))
+    {
+      a = g_utf8_next_char (a);
+      b = g_utf8_next_char (b);
+    }
+  return a[strspn (a, "/")] == '\0' && b[strspn (b, "/")] == '\0';
 }
 
-/* Once per name, until somebody's subscriptions change: it is a hint, and costs a look at every topic. */
-static void
-avi_gossipsub_seek_near_miss (AviGossipsub *self, const char *name)
+/* NULL: there is none. */
+static AviGossipsubTopic *
+avi_gossipsub_find_near (AviGossipsub *self, const char *name)
 {
-  g_autofree char *folded = NULL;
-  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_NEAR_MISS };
   GHashTableIter iter;
   AviGossipsubTopic *topic;
 
-  if (g_hash_table_contains (self->near_misses, name)
-      || g_hash_table_size (self->near_misses) >= AVI_GOSSIPSUB_MAX_NEAR_MISSES)
-    return;
-  g_hash_table_add (self->near_misses, g_strdup (name));
-
-  folded = avi_gossipsub_fold (name);
   g_hash_table_iter_init (&iter, self->topics);
   while (g_hash_table_iter_next (&iter, (gpointer *) &topic, NULL))
-    {
-      g_autofree char *other = topic->n_subscribers > 0 ? avi_gossipsub_fold (topic->name) : NULL;
+    if (topic->n_subscribers > 0 && avi_gossipsub_are_near (name, topic->name))
+      return topic;
+  return NULL;
+}
 
-      if (other == NULL || strcmp (other, folded) != 0)
-        continue;
-      event.topic = g_ref_string_new (name);
-      event.near_topic = g_ref_string_acquire (topic->name);
-      event.n_peers = topic->n_subscribers;
-      g_array_append_val (self->events, event);
-      return;
-    }
+/* Nobody hears what is published. Once per name, until somebody's subscriptions change: it is a hint. And once a second at
+ * most, whatever the names: it costs a look at every topic, and peers can have very many, and change them all the time. */
+static void
+avi_gossipsub_tell_unheard (AviGossipsub *self, const char *name, gint64 now)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_UNHEARD };
+  AviGossipsubTopic *near;
+
+  if (now < self->next_unheard || g_hash_table_contains (self->unheard, name)
+      || g_hash_table_size (self->unheard) >= AVI_GOSSIPSUB_MAX_UNHEARD)
+    return;
+  g_hash_table_add (self->unheard, g_strdup (name));
+  self->next_unheard = now + AVI_GOSSIPSUB_UNHEARD_INTERVAL;
+
+  near = avi_gossipsub_find_near (self, name);
+  event.topic = g_ref_string_new (name);
+  event.near_topic = near != NULL ? g_ref_string_acquire (near->name) : NULL;
+  event.n_peers = g_hash_table_size (self->peers);
+  g_array_append_val (self->events, event);
 }
 
 static AviGossipMessage *
@@ -596,7 +603,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
   if (topic == NULL || topic->n_subscribers == 0)
     {
       self->next_seqno++;
-      avi_gossipsub_seek_near_miss (self, name);
+      avi_gossipsub_tell_unheard (self, name, now);
       return 0;
     }
 

@@ -23,11 +23,14 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_CHECKS        1024               /* signatures being checked */
 #define AVI_GOSSIPSUB_MAX_CHECKS_BYTES  (32 * 1024 * 1024)
 #define AVI_GOSSIPSUB_VALIDATION_TIME  (10 * G_USEC_PER_SEC)
-#define AVI_GOSSIPSUB_MAX_ALL_TOPICS    16384              /* topics known, from which on only ours are added */
 /* For so long a message of another's waits for a peer to take it. Late by more than the time for which ids are known
  * as seen, it would be delivered once more. */
 #define AVI_GOSSIPSUB_FORWARD_TIME     (30 * G_USEC_PER_SEC)
-#define AVI_GOSSIPSUB_MAX_NEAR_MISSES   1024
+#define AVI_GOSSIPSUB_MANY_TOPICS       16384              /* topics known, from which on each peer has a share */
+#define AVI_GOSSIPSUB_TOPICS_SHARE      128
+#define AVI_GOSSIPSUB_MAX_ALL_TOPICS    (16384 + 512 * 128) /* from which on only ours are added */
+#define AVI_GOSSIPSUB_MAX_UNHEARD       1024
+#define AVI_GOSSIPSUB_UNHEARD_INTERVAL  G_USEC_PER_SEC
 #define AVI_GOSSIPSUB_MAX_PROMISES      8192
 #define AVI_GOSSIPSUB_MAX_OVERDUE       8192               /* of them, those that may be lies */
 #define AVI_GOSSIPSUB_LIE_TIME          (30 * G_USEC_PER_SEC) /* until a message that nobody brought does not exist */
@@ -79,12 +82,14 @@ struct _AviGossipsub
   gint64                 next_opportunistic; /* µs */
 
   gint64                 next_heartbeat;  /* G_MAXINT64: it sleeps */
+  GHashTable            *recent;          /* AviGossipsubTopic → AviRecent, of this heartbeat; NULL: nobody needs it */
 
   GArray                *events;          /* of AviGossipsubEvent, from first_event on */
   guint                  first_event;
   AviGossipsubEvent      told;            /* the one handed out last, which holds its names */
 
-  GHashTable            *near_misses;     /* names that a near miss was sought for since subscriptions changed */
+  GHashTable            *unheard;         /* names of which that was told since subscriptions changed */
+  gint64                 next_unheard;    /* µs */
   GPtrArray             *picked;          /* of members; whoever picks uses it at once */
   GPtrArray             *takers;          /* of AviPeerId: of the message published last */
   guint64                n_published;

@@ -42,10 +42,15 @@ avi_gossipsub_topic_equal (gconstpointer a, gconstpointer b)
 }
 
 gboolean
+avi_gossipsub_topic_is_ours (const AviGossipsubTopic *self)
+{
+  return self->subscribed || self->flags != 0 || self->fanout_until != 0;
+}
+
+gboolean
 avi_gossipsub_topic_is_unused (const AviGossipsubTopic *self)
 {
-  return !self->subscribed && self->flags == 0 && self->fanout_until == 0 && self->members->len == 0
-         && !self->announced;
+  return !avi_gossipsub_topic_is_ours (self) && self->members->len == 0 && !self->announced;
 }
 
 void

@@ -68,6 +68,8 @@ void                avi_gossipsub_topic_free  (AviGossipsubTopic *self);
 /* For a hash table keyed by `const AviGossipsubTopic *`, of which only hash and name are looked at. */
 guint               avi_gossipsub_topic_hash  (gconstpointer self);
 gboolean            avi_gossipsub_topic_equal (gconstpointer a, gconstpointer b);
+/* We subscribe to it, publish on it, or have set flags. */
+gboolean            avi_gossipsub_topic_is_ours   (const AviGossipsubTopic *self);
 /* Nobody has to do with it, and neither have we. */
 gboolean            avi_gossipsub_topic_is_unused (const AviGossipsubTopic *self);
 

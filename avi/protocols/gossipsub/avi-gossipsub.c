@@ -48,7 +48,7 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->next_opportunistic = now + self->params.opportunistic_graft_interval;
   self->next_heartbeat = G_MAXINT64;
   self->events = g_array_new (FALSE, FALSE, sizeof (AviGossipsubEvent));
-  self->near_misses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->unheard = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->picked = g_ptr_array_new ();
   self->takers = g_ptr_array_new ();
   self->dropped.messages = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_gossip_message_unref);
@@ -86,7 +86,7 @@ avi_gossipsub_free (AviGossipsub *self)
   g_ptr_array_unref (self->picked);
   g_ptr_array_unref (self->takers);
   g_ptr_array_unref (self->dropped.messages);
-  g_hash_table_unref (self->near_misses);
+  g_hash_table_unref (self->unheard);
   avi_promises_free (self->promises);
   avi_validations_free (self->validations);
   avi_verifications_free (self->verifications);
@@ -216,7 +216,7 @@ avi_gossipsub_announce (AviGossipsub *self, AviGossipsubTopic *topic)
 {
   AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_SUBSCRIBERS };
 
-  g_hash_table_remove_all (self->near_misses);
+  g_hash_table_remove_all (self->unheard);
   if (topic->announced)
     return;
   topic->announced = TRUE;
@@ -254,7 +254,7 @@ avi_gossipsub_next (AviGossipsub *self, AviGossipsubEvent *event)
       break;
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
-    case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
+    case AVI_GOSSIPSUB_EVENT_UNHEARD:
     case AVI_GOSSIPSUB_EVENT_DIAL:
       break;
     }

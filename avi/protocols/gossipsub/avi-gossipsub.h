@@ -60,7 +60,7 @@ typedef enum
   AVI_GOSSIPSUB_EVENT_VERIFY,     /* check signature over signed_bytes with key, then `verified (ticket)` */
   AVI_GOSSIPSUB_EVENT_VALIDATE,   /* show message (transfer full) to the program, then `validated (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
-  AVI_GOSSIPSUB_EVENT_NEAR_MISS,  /* nobody subscribes to topic, n_peers to near_topic (case or slash differs) */
+  AVI_GOSSIPSUB_EVENT_UNHEARD,    /* we publish on topic, to which none of n_peers, all there are, subscribes */
   AVI_GOSSIPSUB_EVENT_DIAL        /* a connection with peer is of use; record says where it is, if it is its own */
 } AviGossipsubEventType;
 
@@ -84,7 +84,7 @@ typedef struct
   AviGossipsubEventType type;
   AviMessage           *message;
   const char           *topic;
-  const char           *near_topic;
+  const char           *near_topic; /* UNHEARD: some subscribe to this one: case or slash differs; or NULL */
   guint                 n_peers;
   guint64               ticket;
   /* VERIFY: all three stay where they are until `verified`, so that another thread may do it. Every

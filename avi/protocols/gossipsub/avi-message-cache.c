@@ -186,7 +186,7 @@ avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint6
 }
 
 void
-avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *checked, GPtrArray *unchecked)
+avi_message_cache_list (AviMessageCache *self, GPtrArray *out)
 {
   for (guint64 number = self->next; number > self->first; number--)
     {
@@ -194,8 +194,8 @@ avi_message_cache_list (AviMessageCache *self, AviSpan topic, GPtrArray *checked
 
       if (self->window - entry->window >= self->gossip_windows)
         return;
-      if (entry->message != NULL && avi_span_equal (entry->message->fields.topic, topic))
-        g_ptr_array_add (entry->message->checked ? checked : unchecked, entry->message);
+      if (entry->message != NULL)
+        g_ptr_array_add (out, entry->message);
     }
 }
 

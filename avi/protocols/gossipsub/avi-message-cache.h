@@ -23,10 +23,9 @@ void              avi_message_cache_put   (AviMessageCache *self, AviGossipMessa
 AviGossipMessage *avi_message_cache_get_for (AviMessageCache *self, const AviMessageId *id, guint64 peer, guint max,
                                              guint *refused);
 
-/* Appends to @checked what to gossip about on @topic, to @unchecked what it will be once its signature was checked: of
- * AviGossipMessage, not owned, the newest first. */
-void              avi_message_cache_list  (AviMessageCache *self, AviSpan topic, GPtrArray *checked,
-                                           GPtrArray *unchecked);
+/* Appends to @out (of AviGossipMessage, not owned) what is to be gossiped about, once it was checked, on all topics: the
+ * newest first. */
+void              avi_message_cache_list  (AviMessageCache *self, GPtrArray *out);
 /* It is not to be passed on. */
 void              avi_message_cache_drop  (AviMessageCache *self, const AviMessageId *id);
 /* A heartbeat passed. */

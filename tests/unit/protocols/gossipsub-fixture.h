@@ -207,8 +207,9 @@ gossip_note_event (Gossip *g, AviGossipsubEvent *event)
       gossip_note (g->told, "dial %u%s", gossip_number (event->peer), event->record != NULL ? ", with a record" : "");
       break;
 
-    case AVI_GOSSIPSUB_EVENT_NEAR_MISS:
-      gossip_note (g->told, "none in %s, %u in %s", event->topic, event->n_peers, event->near_topic);
+    case AVI_GOSSIPSUB_EVENT_UNHEARD:
+      gossip_note (g->told, "none of %u in %s%s%s", event->n_peers, event->topic,
+                   event->near_topic != NULL ? ", but in " : "", event->near_topic != NULL ? event->near_topic : "");
       break;
     }
 }

@@ -217,6 +217,36 @@ test_much_gossip (Gossip *g, gconstpointer data)
   g_assert_cmpuint (g->largest, <=, AVI_RPC_QUEUE_MAX_RPC);
 }
 
+/* Of each topic its own messages are told, however many there are of another. */
+static void
+test_many_topics (Gossip *g, gconstpointer data)
+{
+  gossip_add_subscribers (g, 1, 6, "chat"); /* a mesh, and one outside it */
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("room %u", i);
+
+      avi_gossipsub_subscribe (g->router, name, g->now);
+      for (guint peer = 1; peer <= 6; peer++)
+        gossip_say_subscribe (g, peer, name, TRUE);
+      for (guint n = 0; n <= i % 3; n++)
+        gossip_publish (g, name, "hello");
+    }
+  for (guint i = 0; i < 1000; i++)
+    gossip_publish (g, "chat", "hello");
+  gossip_forget (g);
+  gossip_wait (g, SECOND);
+  for (guint i = 0; i < g->sent->len; i++)
+    {
+      guint room, n;
+
+      if (sscanf (g->sent->pdata[i], "6 ihave room %u × %u", &room, &n) == 2)
+        g_assert_cmpuint (n, ==, 1 + room % 3);
+    }
+  g_assert_cmpuint (gossip_count_sent (g, "6 ihave room"), ==, 100);
+  g_assert_null (g->router->recent);
+}
+
 /* However late it is called, it does its work once, and goes on from there. */
 static void
 test_late (Gossip *g, gconstpointer data)
@@ -244,6 +274,7 @@ main (int argc, char **argv)
   ADD ("js is told ids in its form", test_form_js);
   ADD ("who is of no known family is told no ids yet", test_form_unknown);
   ADD ("gossip of many messages is cut to 5000 and into small RPCs", test_much_gossip);
+  ADD ("the messages of one topic do not get into the gossip of others", test_many_topics);
   ADD ("a late heartbeat is one heartbeat", test_late);
   return g_test_run ();
 }

@@ -222,16 +222,23 @@ test_own_limit (Gossip *g, gconstpointer data)
 }
 
 static void
+write_subscription (GByteArray *rpc, const char *name, gboolean subscribe)
+{
+  guint8 head[] = { 0x0a, 4 + strlen (name), 0x08, subscribe, 0x12, strlen (name) };
+
+  g_byte_array_append (rpc, head, sizeof head);
+  g_byte_array_append (rpc, (const guint8 *) name, strlen (name));
+}
+
+static void
 subscribe_to_many (Gossip *g, guint peer, guint n)
 {
   for (guint i = 0; i < n; i++)
     {
       g_autofree char *name = g_strdup_printf ("%u of %u", i, peer);
       g_autoptr(GByteArray) rpc = g_byte_array_new ();
-      guint8 head[] = { 0x0a, 4 + strlen (name), 0x08, 0x01, 0x12, strlen (name) };
 
-      g_byte_array_append (rpc, head, sizeof head);
-      g_byte_array_append (rpc, (const guint8 *) name, strlen (name));
+      write_subscription (rpc, name, TRUE);
       g_assert_true (avi_gossipsub_receive (g->router, gossip_id (peer), AVI_SPAN (rpc->data, rpc->len), g->now, NULL));
     }
   gossip_pump (g);
@@ -251,17 +258,80 @@ test_peers_limit (Gossip *g, gconstpointer data)
   g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "room again"), ==, 1);
 }
 
+/* Sixteen peers with 1,024 topics each. */
+static void
+fill (Gossip *g)
+{
+  for (guint i = 1; i <= 16; i++)
+    subscribe_to_many (g, i, 1024);
+  g_assert_cmpuint (g_hash_table_size (g->router->topics), ==, AVI_GOSSIPSUB_MANY_TOPICS);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 0);
+}
+
 /* Whatever peers do, our own topics work. */
+static void
+test_ours_have_room (Gossip *g, gconstpointer data)
+{
+  fill (g);
+  g_assert_true (avi_gossipsub_subscribe (g->router, "ours", g->now));
+  gossip_say_subscribe (g, 1, "0 of 1", FALSE);
+  gossip_say_subscribe (g, 1, "ours", TRUE);
+  gossip_add_subscribers (g, 18, 1, "ours");
+  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "ours"), ==, 2);
+}
+
+/* And so do those of whoever has a few. */
+static void
+test_share (Gossip *g, gconstpointer data)
+{
+  fill (g);
+  subscribe_to_many (g, 17, 1024);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 1024 - AVI_GOSSIPSUB_TOPICS_SHARE);
+  for (guint i = 18; i < 100; i++)
+    subscribe_to_many (g, i, AVI_GOSSIPSUB_TOPICS_SHARE - 1);
+  gossip_add_subscribers (g, 100, 1, "alerts");
+  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "alerts"), ==, 1);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 1024 - AVI_GOSSIPSUB_TOPICS_SHARE);
+
+  for (guint i = 1; i < 100; i++)
+    avi_gossipsub_remove_peer (g->router, gossip_id (i), g->now);
+  gossip_forget (g);
+  g_assert_cmpint (gossip_publish (g, "alerts", "fire"), ==, 1);
+  subscribe_to_many (g, 1, 1024);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 1024 - AVI_GOSSIPSUB_TOPICS_SHARE);
+}
+
+/* Nor does it help to join the topics that others have for their share. */
+static void
+test_share_is_not_handed_on (Gossip *g, gconstpointer data)
+{
+  fill (g);
+  subscribe_to_many (g, 17, AVI_GOSSIPSUB_TOPICS_SHARE);
+  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "0 of 17"), ==, 1);
+  gossip_say_subscribe (g, 1, "0 of 1", FALSE);
+  gossip_say_subscribe (g, 1, "0 of 17", TRUE);
+  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "0 of 17"), ==, 1);
+  gossip_say_subscribe (g, 18, "0 of 17", TRUE);
+  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "0 of 17"), ==, 2);
+}
+
+/* Topics that are left stay until it is told. */
 static void
 test_all_topics_limit (Gossip *g, gconstpointer data)
 {
-  for (guint i = 1; i <= 17; i++)
-    subscribe_to_many (g, i, 1024);
+  for (guint i = 0; i < AVI_GOSSIPSUB_MAX_ALL_TOPICS + 10; i++)
+    {
+      g_autoptr(GByteArray) rpc = g_byte_array_new ();
+      g_autofree char *name = g_strdup_printf ("%u", i);
+
+      write_subscription (rpc, name, TRUE);
+      write_subscription (rpc, name, FALSE);
+      g_assert_true (avi_gossipsub_receive (g->router, gossip_id (1), AVI_SPAN (rpc->data, rpc->len), g->now, NULL));
+    }
   g_assert_cmpuint (g_hash_table_size (g->router->topics), ==, AVI_GOSSIPSUB_MAX_ALL_TOPICS);
-  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 1024);
-  g_assert_true (avi_gossipsub_subscribe (g->router, "ours", g->now));
-  gossip_add_subscribers (g, 18, 1, "ours");
-  g_assert_cmpuint (avi_gossipsub_count_subscribers (g->router, "ours"), ==, 1);
+  g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, 10);
+  gossip_forget (g);
+  g_assert_cmpuint (g_hash_table_size (g->router->topics), ==, 0);
 }
 
 #define ADD(path, test) g_test_add ("/gossipsub-membership/" path, Gossip, NULL, gossip_set_up, test, gossip_tear_down)
@@ -285,6 +355,9 @@ main (int argc, char **argv)
   ADD ("what is no name for a topic is refused", test_names);
   ADD ("our topics are bounded", test_own_limit);
   ADD ("a peer's topics are bounded", test_peers_limit);
+  ADD ("where peers have many topics ours still have room", test_ours_have_room);
+  ADD ("where peers have many topics each other one has a share", test_share);
+  ADD ("a share of topics is not handed on", test_share_is_not_handed_on);
   ADD ("all topics together are bounded, but for ours", test_all_topics_limit);
   return g_test_run ();
 }

@@ -212,7 +212,7 @@ test_publish_floods (Gossip *g, gconstpointer data)
   g_assert_cmpint (gossip_publish (g, "news", "extra"), ==, 20); /* we need not subscribe */
   g_assert_cmpuint (gossip_count_sent (g, "message news: extra"), ==, 20);
   g_assert_cmpint (gossip_publish (g, "elsewhere", "anybody?"), ==, 0);
-  gossip_assert_told (g, ""); /* never to ourselves */
+  gossip_assert_told (g, "none of 41 in elsewhere"); /* never to ourselves */
 }
 
 static void
@@ -373,24 +373,56 @@ test_too_many_checks (Gossip *g, gconstpointer data)
 }
 
 static void
-test_near_miss (Gossip *g, gconstpointer data)
+test_unheard (Gossip *g, gconstpointer data)
 {
   gossip_add_subscribers (g, 1, 2, "Küche/licht");
+  gossip_add (g, 3);
   gossip_forget (g);
   gossip_publish (g, "/küche/Licht/", "on");
+  gossip_assert_told (g, "none of 3 in /küche/Licht/, but in Küche/licht");
+  gossip_wait (g, SECOND);
   gossip_publish (g, "/küche/Licht/", "said once");
+  gossip_assert_told (g, "");
   gossip_publish (g, "küche/licht/1", "no");
-  gossip_publish (g, "küchelicht", "no");
-  gossip_assert_told (g, "none in /küche/Licht/, 2 in Küche/licht");
+  gossip_assert_told (g, "none of 3 in küche/licht/1");
+  for (guint i = 0; i < 3; i++)
+    {
+      static const char *const others[] = { "küchelicht", "küche/lich", "//" };
 
-  gossip_add_subscribers (g, 3, 1, "Küche/licht");
+      gossip_wait (g, SECOND);
+      gossip_publish (g, others[i], "no");
+      g_assert_nonnull (gossip_find_line (g->told, others[i]));
+      g_assert_null (gossip_find_line (g->told, "but in"));
+      gossip_forget (g);
+    }
+
+  gossip_add_subscribers (g, 4, 1, "Küche/licht");
   gossip_forget (g);
+  gossip_wait (g, SECOND);
   gossip_publish (g, "/küche/Licht/", "and again when somebody came");
-  gossip_assert_told (g, "none in /küche/Licht/, 3 in Küche/licht");
+  gossip_assert_told (g, "none of 4 in /küche/Licht/, but in Küche/licht");
+}
+
+/* Whoever changes his subscriptions all the time has us look once a second. */
+static void
+test_unheard_is_rare (Gossip *g, gconstpointer data)
+{
+  gossip_add_subscribers (g, 1, 1, "CHAT");
+  gossip_forget (g);
+  for (guint i = 0; i < 50; i++)
+    {
+      gossip_publish (g, "chat/", "anybody?");
+      gossip_publish (g, "news", "nobody asked whether anybody was there");
+      gossip_say_subscribe (g, 1, "other", i % 2 == 0);
+      g->now += SECOND / 10;
+    }
+  g_assert_cmpuint (g_hash_table_size (g->router->unheard), <=, 1);
+  g_ptr_array_add (g->told, NULL);
+  g_assert_cmpuint (g_strv_length ((char **) g->told->pdata), ==, 50 + 5);
 }
 
 static void
-test_near_miss_is_bounded (Gossip *g, gconstpointer data)
+test_unheard_is_bounded (Gossip *g, gconstpointer data)
 {
   gossip_add_subscribers (g, 1, 1, "a");
   for (guint i = 0; i < 2000; i++)
@@ -398,8 +430,9 @@ test_near_miss_is_bounded (Gossip *g, gconstpointer data)
       g_autofree char *name = g_strdup_printf ("%u", i);
 
       gossip_publish (g, name, "anybody?");
+      g->now += SECOND;
     }
-  g_assert_cmpuint (g_hash_table_size (g->router->near_misses), ==, AVI_GOSSIPSUB_MAX_NEAR_MISSES);
+  g_assert_cmpuint (g_hash_table_size (g->router->unheard), ==, AVI_GOSSIPSUB_MAX_UNHEARD);
 }
 
 #define ADD(path, test) g_test_add ("/gossipsub-messages/" path, Gossip, NULL, set_up, test, gossip_tear_down)
@@ -427,7 +460,8 @@ main (int argc, char **argv)
   ADD ("a peer that takes no large RPC is not told of one", test_limited_peer_is_not_told);
   ADD ("a message that is too large for all is an error that says so", test_too_large_for_all);
   ADD ("signatures being checked are bounded", test_too_many_checks);
-  ADD ("where nobody subscribes a name that differs by case or slash is told, once", test_near_miss);
-  ADD ("names that a near miss was sought for are bounded", test_near_miss_is_bounded);
+  ADD ("where nobody subscribes that is told, once, and a name that differs by case or slash", test_unheard);
+  ADD ("that nobody subscribes is told once a second at most", test_unheard_is_rare);
+  ADD ("names of which it was told that nobody subscribes are bounded", test_unheard_is_bounded);
   return g_test_run ();
 }
