@@ -37,11 +37,7 @@ def test(kind, sentence):
     """A test of that family, where its peer is there."""
     def add(function):
         def run_or_skip(run):
-            peer = FOREIGN[kind]
-            if peer.program() is None:
-                why, is_failure = peer.problem()
-                assert not is_failure, why
-                raise harness.Skip(f'no {kind} peer: {why}')
+            peers.require(kind)
             function(run)
         suite.add(sentence, run_or_skip)
         return function

@@ -32,11 +32,7 @@ def test(sentence, *kinds):
     """A test with nodes of these families, where all of them are there."""
     def add(function):
         def run_or_skip(run):
-            for kind in kinds:
-                if FOREIGN[kind].program() is None:
-                    why, is_failure = FOREIGN[kind].problem()
-                    assert not is_failure, why
-                    raise harness.Skip(f'no {kind} peer: {why}')
+            peers.require(*kinds)
             function(run)
         suite.add(sentence, run_or_skip)
         return function

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import tempfile
 
+import harness
+
 SOURCES = pathlib.Path(__file__).resolve().parent / 'peers'
 DOWNLOAD_TIMEOUT = 600
 BUILD_TIMEOUT = 1800
@@ -149,3 +151,12 @@ PY = ForeignPeer(
     lacks={'ecdsa', '1 MiB of data', 'bursts', 'our quick return', 'no signatures'},
 )
 FOREIGN = [RUST, GO, JS, PY, DEPLOYED]
+
+
+def require(*kinds):
+    """Raises Skip where a peer of these families is not there. `avi` is ours, and always is."""
+    for peer in FOREIGN:
+        if peer.name in kinds and peer.program() is None:
+            why, is_failure = peer.problem()
+            assert not is_failure, why
+            raise harness.Skip(f'no {peer.name} peer: {why}')

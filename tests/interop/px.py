@@ -40,11 +40,7 @@ def test(sentence, *kinds):
     """A test with nodes of these families, where all of them are there."""
     def add(function):
         def run_or_skip(run):
-            for kind in kinds:
-                if kind != 'avi' and FOREIGN[kind].program() is None:
-                    why, is_failure = FOREIGN[kind].problem()
-                    assert not is_failure, why
-                    raise harness.Skip(f'no {kind} peer: {why}')
+            peers.require(*kinds)
             function(run)
         suite.add(sentence, run_or_skip)
         return function
@@ -153,6 +149,14 @@ def count(node, name):
     return int(node.expect('count', name)[0])
 
 
+def expect_nobody_dialled(hub, us, third, n_taken):
+    """Ours has heard of so many, and is connected with the hub alone."""
+    catch_up(hub, us)
+    assert count(us, 'peers-exchanged') == n_taken
+    assert count(us, 'connections-opened') == 1
+    assert not third.has('connected', us.id)
+
+
 for third_kind, shown in (('avi', 'another of ours'), ('go', 'another go')):
     @test(f'go prunes ours and names {shown}, which ours did not know: ours dials it', 'go', third_kind)
     def _(run, third_kind=third_kind):
@@ -174,10 +178,7 @@ def _(run):
     us = start(run, 'avi')
     us.tell('dial', hub.address)
     expect_pruned(hub, us, 1)
-    catch_up(hub, us)
-    assert count(us, 'peers-exchanged') == 0
-    assert count(us, 'connections-opened') == 1
-    assert not third.has('connected', us.id)
+    expect_nobody_dialled(hub, us, third, 0)
 
 
 @test('go prunes ours and names rust, whose record go has not: ours dials nobody, and all goes on', 'go', 'rust')
@@ -187,10 +188,7 @@ def _(run):
     us = start(run, 'avi', *BELIEVES)
     us.tell('dial', hub.address)
     expect_pruned(hub, us, 1)
-    catch_up(hub, us)
-    assert count(us, 'peers-exchanged') == 1
-    assert count(us, 'connections-opened') == 1
-    assert not third.has('connected', us.id)
+    expect_nobody_dialled(hub, us, third, 1)
 
 
 @test('rust prunes ours and names another by its id alone: ours dials nobody, and all goes on', 'rust', 'go')
@@ -200,9 +198,7 @@ def _(run):
     us = start(run, 'avi', *BELIEVES)
     us.tell('dial', hub.address)
     network.wait_until(lambda: count(us, 'peers-exchanged') == 1, 'a peer that rust names')
-    catch_up(hub, us)
-    assert count(us, 'connections-opened') == 1
-    assert not third.has('connected', us.id)
+    expect_nobody_dialled(hub, us, third, 1)
     assert not us.has('disconnected')
 
 
