@@ -242,6 +242,7 @@ avi_pubsub_go_on (AviPubsub *self)
       if (self->n_unsent >= BATCH)
         avi_pubsub_send (self);
     }
+  avi_pubsub_hear (self); /* the next round may be far */
   avi_pubsub_deliver (self);
   avi_core_end_publications (self->engine->core, &self->ended);
   if (n == MAX_IN_A_ROW) /* more may wait, of which the core has said so already */

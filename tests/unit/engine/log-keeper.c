@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define PATIENCE 5000 /* ms; the engine logs at the end of a round, which may not be over yet */
+
 static GMutex lock;
 static GString *kept;
 
@@ -63,6 +65,8 @@ log_keeper_has (const char *text)
 void
 log_keeper_assert (const char *text)
 {
+  for (guint i = 0; i < PATIENCE && !log_keeper_has (text); i++)
+    g_usleep (1000);
   if (!log_keeper_has (text))
     g_error ("not logged: %s", text);
 }

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 void     log_keeper_init      (void);
 void     log_keeper_forget    (void);
 gboolean log_keeper_has       (const char *text);
-/* A failure that names @text. */
+/* Or it comes soon; else a failure that names @text. */
 void     log_keeper_assert    (const char *text);
 
 G_END_DECLS
