@@ -517,7 +517,8 @@ make_params (AviGossipsubParams *params, Fuzz *f)
     double      value;
   } small[] = { { "d-out", 0 }, { "d-score", 1 }, { "d-lo", 1 }, { "d", 2 }, { "d-hi", 2 }, { "d-lazy", 1 },
                 { "max-message-size", 50000 }, { "max-ihave-length", 8 }, { "mesh-message-deliveries-weight", -1 },
-                { "first-message-deliveries-weight", 20 }, { "ip-colocation-factor-threshold", 1 } };
+                { "first-message-deliveries-weight", 20 }, { "ip-colocation-factor-threshold", 1 },
+                { "stagger-copies", 1 }, { "stagger-bandwidth", 20000 } };
   g_autofree char *direct = avi_peer_id_to_string (avi_key_pair_get_peer_id (keys[N_PEERS - 1]));
   const char *peers[] = { direct, NULL };
 

@@ -95,6 +95,16 @@ gossipsub_check_peer (AviGossipsub *router, AviGossipsubPeer *peer)
   g_assert_true (linked == (peer->ready && !avi_rpc_queue_is_empty (&peer->queue)));
 }
 
+/* What waits is within bounds, and is waited for. */
+static inline void
+gossipsub_check_stagger (AviGossipsub *router)
+{
+  g_assert_cmpuint (avi_stagger_get_size (router->stagger), <=, AVI_GOSSIPSUB_MAX_STAGGERED);
+  g_assert_cmpuint (avi_stagger_get_bytes (router->stagger), <=, AVI_GOSSIPSUB_MAX_STAGGERED_BYTES);
+  g_assert_true ((avi_stagger_get_size (router->stagger) == 0)
+                 == (avi_stagger_get_deadline (router->stagger) == G_MAXINT64));
+}
+
 /* Who is scored is there, and who left is remembered within bounds. */
 static inline void
 gossipsub_check_scores (AviGossipsub *router)
@@ -164,6 +174,7 @@ gossipsub_check (AviGossipsub *router)
   g_assert_cmpuint (router->sending.length, <=, g_hash_table_size (router->peers));
 
   gossipsub_check_scores (router);
+  gossipsub_check_stagger (router);
   g_assert_cmpuint (avi_seen_cache_get_size (router->seen), <=, AVI_GOSSIPSUB_SEEN_MAX);
   g_assert_cmpuint (avi_message_cache_get_bytes (router->cache), <=, AVI_GOSSIPSUB_CACHE_BYTES);
   g_assert_cmpuint (avi_verifications_get_size (router->verifications), <=, AVI_GOSSIPSUB_MAX_CHECKS);

@@ -117,12 +117,12 @@ avi_gossipsub_receive_prune (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan
 }
 
 static void
-avi_gossipsub_send_iwant (AviGossipsub *self, AviGossipsubPeer *peer, GByteArray *ids)
+avi_gossipsub_send_iwant (AviGossipsub *self, AviGossipsubPeer *peer, GByteArray *ids, gint64 now)
 {
   g_autoptr(GByteArray) field = g_byte_array_new ();
 
   avi_rpc_put_bytes (field, AVI_CONTROL_IWANT, AVI_SPAN (ids->data, ids->len));
-  avi_gossipsub_send_gossip (self, peer, AVI_SPAN (field->data, field->len));
+  avi_gossipsub_send_gossip (self, peer, AVI_SPAN (field->data, field->len), now);
   g_byte_array_set_size (ids, 0);
 }
 
@@ -160,7 +160,7 @@ avi_gossipsub_receive_ihave_id (AviGossipsub *self, AviGossipsubPeer *peer, AviS
 
   peer->ids_asked_of_it++;
   if (iwant->len > 0 && iwant->len + len > AVI_RPC_QUEUE_MAX_GOSSIP - 16)
-    avi_gossipsub_send_iwant (self, peer, iwant);
+    avi_gossipsub_send_iwant (self, peer, iwant, now);
   avi_rpc_put_bytes (iwant, AVI_IWANT_ID, id);
 }
 
@@ -197,8 +197,10 @@ avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes,
     return;
   message = avi_message_cache_get_for (self->cache, &id, peer->serial, self->params.gossip_retransmission,
                                        &peer->answers_refused);
-  if (message != NULL)
-    avi_gossipsub_send_message (self, peer, message, now);
+  if (message == NULL)
+    return;
+  avi_stagger_drop (self->stagger, &id, peer->serial);
+  avi_gossipsub_send_message (self, peer, message, now);
 }
 
 static gboolean
@@ -324,6 +326,6 @@ avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
       }
 
   if (iwant != NULL && iwant->len > 0)
-    avi_gossipsub_send_iwant (self, peer, iwant);
+    avi_gossipsub_send_iwant (self, peer, iwant, now);
   return good && avi_rpc_reader_finish (&reader, "A control message", error);
 }

@@ -242,7 +242,8 @@ avi_gossipsub_choose_messages (AviGossipsub *self, GPtrArray *messages)
 }
 
 static void
-avi_gossipsub_send_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic, GByteArray *ids)
+avi_gossipsub_send_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic, GByteArray *ids,
+                          gint64 now)
 {
   g_autoptr(GByteArray) ihave = g_byte_array_new ();
   g_autoptr(GByteArray) field = g_byte_array_new ();
@@ -250,7 +251,7 @@ avi_gossipsub_send_ihave (AviGossipsub *self, AviGossipsubPeer *peer, AviGossips
   avi_rpc_put_bytes (ihave, AVI_IHAVE_TOPIC, AVI_SPAN_STRING (topic->name));
   g_byte_array_append (ihave, ids->data, ids->len);
   avi_rpc_put_bytes (field, AVI_CONTROL_IHAVE, AVI_SPAN (ihave->data, ihave->len));
-  avi_gossipsub_send_gossip (self, peer, AVI_SPAN (field->data, field->len));
+  avi_gossipsub_send_gossip (self, peer, AVI_SPAN (field->data, field->len), now);
   g_byte_array_set_size (ids, 0);
 }
 
@@ -266,7 +267,8 @@ avi_gossipsub_may_tell (AviGossipsub *self, const AviGossipsubPeer *peer)
 }
 
 static void
-avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic, GPtrArray *messages)
+avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubTopic *topic, GPtrArray *messages,
+                         gint64 now)
 {
   g_autoptr(GByteArray) ids = g_byte_array_new ();
   g_autoptr(GByteArray) id = g_byte_array_new ();
@@ -278,13 +280,13 @@ avi_gossipsub_gossip_to (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsu
         continue;
       avi_gossip_message_write_id (messages->pdata[i], peer->id_form, id);
       if (ids->len > 0 && ids->len + avi_rpc_get_field_len (id->len) > IHAVE_ROOM)
-        avi_gossipsub_send_ihave (self, peer, topic, ids);
+        avi_gossipsub_send_ihave (self, peer, topic, ids, now);
       avi_rpc_put_bytes (ids, AVI_IHAVE_ID, AVI_SPAN (id->data, id->len));
       peer->ids_told++;
       peer->ids_told_bytes += avi_rpc_get_field_len (id->len);
     }
   if (ids->len > 0)
-    avi_gossipsub_send_ihave (self, peer, topic, ids);
+    avi_gossipsub_send_ihave (self, peer, topic, ids, now);
 }
 
 /* What is to be gossiped about on a topic, the newest first. */
@@ -368,7 +370,7 @@ avi_gossipsub_gossip (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
       AviGossipsubPeer *peer = ((AviGossipsubMember *) self->picked->pdata[i])->peer;
 
       if (avi_gossipsub_gossips_with (self, peer, now))
-        avi_gossipsub_gossip_to (self, peer, topic, recent->checked);
+        avi_gossipsub_gossip_to (self, peer, topic, recent->checked, now);
     }
 }
 

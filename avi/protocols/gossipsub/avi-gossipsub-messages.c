@@ -5,40 +5,9 @@
 
 #include "avi-error.h"
 #include "avi-message-private.h"
-#include "protocols/gossipsub/avi-rpc.h"
 #include "protocols/gossipsub/avi-signing.h"
 
 /* --- a message's way in --- */
-
-/* Who would send us the message as well is told not to; not before its signature was looked at, for a forgery of the same
- * name would keep the message itself from us. */
-static void
-avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival)
-{
-  AviGossipMessage *message = arrival->message;
-  g_autoptr(GByteArray) id = g_byte_array_new ();
-  g_autoptr(GByteArray) part = g_byte_array_new ();
-  g_autoptr(GByteArray) field = g_byte_array_new ();
-
-  for (guint i = 0; i < topic->members->len; i++)
-    {
-      AviGossipsubMember *member = topic->members->pdata[i];
-      AviGossipsubPeer *peer = member->peer;
-
-      if (member->place != AVI_MEMBER_MESH || avi_arrival_is_held_by (arrival, peer->serial)
-          || !avi_gossipsub_peer_knows_idontwant (peer)
-          || peer->id_form == AVI_MESSAGE_ID_UNKNOWN || avi_peer_id_equal (&peer->id, &message->fields.from))
-        continue;
-      avi_gossip_message_write_id (message, peer->id_form, id);
-      g_byte_array_set_size (part, 0);
-      avi_rpc_put_bytes (part, AVI_IDONTWANT_ID, AVI_SPAN (id->data, id->len));
-      g_byte_array_set_size (field, 0);
-      avi_rpc_put_bytes (field, AVI_CONTROL_IDONTWANT, AVI_SPAN (part->data, part->len));
-      if (!avi_rpc_queue_urgent (&peer->queue, AVI_SPAN (field->data, field->len)))
-        self->statistics.queue_drops++;
-      avi_gossipsub_send (self, peer);
-    }
-}
 
 /* The topic's own account, where it is still known. */
 static void
@@ -123,27 +92,6 @@ avi_gossipsub_verify_for_gossip (AviGossipsub *self, const GPtrArray *messages, 
       arrival.stage = AVI_ARRIVAL_KEPT;
       arrival.praised = TRUE;
       avi_gossipsub_verify_later (self, &arrival, now);
-    }
-}
-
-/* To the mesh and to those without one; not to whom it came from, nor to its author. */
-static void
-avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
-{
-  AviGossipMessage *message = arrival->message;
-
-  for (guint i = 0; i < topic->members->len; i++)
-    {
-      AviGossipsubMember *member = topic->members->pdata[i];
-      AviGossipsubPeer *peer = member->peer;
-
-      if (!avi_gossipsub_forwards_to (self, member, now) || avi_arrival_is_held_by (arrival, peer->serial)
-          || avi_peer_id_equal (&peer->id, &message->fields.from))
-        continue;
-      if (avi_gossipsub_peer_has (peer, message->id, now))
-        self->statistics.spared++;
-      else if (avi_gossipsub_send_message (self, peer, message, now))
-        self->statistics.forwarded++;
     }
 }
 
@@ -241,9 +189,7 @@ avi_gossipsub_believe (AviGossipsub *self, AviGossipsubTopic *topic, AviArrival 
       avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
       return;
     }
-  if (arrival->message->fields.data.len > self->params.idontwant_threshold)
-    avi_gossipsub_say_idontwant (self, topic, arrival);
-
+  avi_gossipsub_say_idontwant (self, topic, arrival, now);
   told = avi_gossipsub_make_told (self, topic, arrival->message, now);
   if (validated)
     avi_gossipsub_ask_to_validate (self, arrival, told, now);
@@ -335,6 +281,7 @@ avi_gossipsub_receive_message (AviGossipsub *self, AviGossipsubPeer *peer, AviSp
       self->statistics.duplicates++;
       avi_gossipsub_count (self, topic, AVI_TOPIC_DUPLICATES, 1);
       avi_gossipsub_score_again (self, peer->serial, topic, id, now);
+      avi_stagger_drop (self->stagger, &id, peer->serial);
     }
   else if (avi_peer_id_equal (&fields.from, &self->id))
     avi_gossipsub_count_invalid (self, topic); /* ours, but not published lately, if ever */
@@ -546,7 +493,7 @@ avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMess
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (avi_gossipsub_publishes_to (self, member, now) && avi_gossipsub_send_own (self, member->peer, message))
+      if (avi_gossipsub_publishes_to (self, member, now) && avi_gossipsub_send_own (self, member->peer, message, now))
         g_ptr_array_add (self->takers, &member->peer->id);
     }
   return self->takers->len;

@@ -15,6 +15,7 @@ typedef enum
 {
   PARAM_COUNT,  /* guint */
   PARAM_SIZE,   /* gsize, bytes */
+  PARAM_RATE,   /* gsize, bytes/s */
   PARAM_TIME,   /* gint64 µs, told in ms */
   PARAM_REAL,   /* double */
   PARAM_SWITCH  /* gboolean, told as 0 or 1 */
@@ -56,6 +57,8 @@ static const Param params[] = {
   { PARAM ("seen-ttl", seen_ttl, TIME), 1000, HOUR, 2 * MINUTE },
   { PARAM ("max-message-size", max_message, SIZE), 1, AVI_GOSSIPSUB_MAX_MESSAGE, AVI_GOSSIPSUB_MAX_MESSAGE },
   { PARAM ("idontwant-threshold", idontwant_threshold, SIZE), 0, AVI_GOSSIPSUB_MAX_MESSAGE, 1024 },
+  { PARAM ("stagger-copies", stagger_copies, COUNT), 1, 128, 3 },
+  { PARAM ("stagger-bandwidth", stagger_bandwidth, RATE), 0, 1e9, 1.25e6 },
   { PARAM ("flood-publish", flood_publish, SWITCH), 0, 1, 1 },
   { PARAM ("prune-peers", prune_peers, COUNT), 0, 64, 16 },
   { PARAM ("max-ihave-messages", max_ihave_messages, COUNT), 1, 1000, 10 },
@@ -78,6 +81,9 @@ static const Param params[] = {
   { SCORE ("behaviour-penalty-weight", behaviour_weight, REAL), -MOST, 0, -10 },
   { SCORE ("behaviour-penalty-threshold", behaviour_threshold, REAL), 0, MOST, 6 },
   { SCORE ("behaviour-penalty-decay", behaviour_decay, REAL), 0, NEVER, 0.95 },
+  { SCORE ("slow-peer-weight", slow_weight, REAL), -MOST, 0, -1 },
+  { SCORE ("slow-peer-threshold", slow_threshold, REAL), 0, MOST, 1 },
+  { SCORE ("slow-peer-decay", slow_decay, REAL), 0, NEVER, 0.9 },
   { SCORE ("decay-interval", decay_interval, TIME), 100, HOUR, 1000 },
   { SCORE ("decay-to-zero", decay_to_zero, REAL), 0, 1, 0.05 },
   { SCORE ("retain-score", retain, TIME), 0, 24 * HOUR, 10 * MINUTE },
@@ -112,6 +118,7 @@ param_write (const Param *self, gpointer base, double value)
       *(guint *) place = (guint) value;
       break;
     case PARAM_SIZE:
+    case PARAM_RATE:
       *(gsize *) place = (gsize) value;
       break;
     case PARAM_TIME:
@@ -136,6 +143,7 @@ param_read (const Param *self, gconstpointer base)
     case PARAM_COUNT:
       return *(const guint *) place;
     case PARAM_SIZE:
+    case PARAM_RATE:
       return (double) *(const gsize *) place;
     case PARAM_TIME:
       return (double) *(const gint64 *) place / G_TIME_SPAN_MILLISECOND;
@@ -222,7 +230,7 @@ avi_gossipsub_params_find_topic (const AviGossipsubParams *self, const char *top
 static gboolean
 param_takes (const Param *self, double value, GError **error)
 {
-  static const char *const units[] = { "", " bytes", " ms", "", "" };
+  static const char *const units[] = { "", " bytes", " bytes/s", " ms", "", "" };
   char given[G_ASCII_DTOSTR_BUF_SIZE], least[G_ASCII_DTOSTR_BUF_SIZE], most[G_ASCII_DTOSTR_BUF_SIZE];
   gboolean is_whole = self->type != PARAM_REAL && self->type != PARAM_TIME;
 

@@ -83,4 +83,5 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->grafts_again = 0;
   self->answers_refused = 0;
   self->offences = 0;
+  self->found_slow = FALSE;
 }

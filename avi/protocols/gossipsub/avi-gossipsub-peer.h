@@ -75,6 +75,12 @@ struct _AviGossipsubPeer
   guint                grafts_again;    /* while it was in the mesh */
   guint                answers_refused; /* of messages that it was given often enough */
   guint                offences;        /* flags */
+  gboolean             found_slow;
+
+  /* Messages that were not sent to it, whyever, in all its stay. */
+  guint64              n_dropped;
+  /* µs; until then it counts as slow. */
+  gint64               slow_until;
 
   /* Messages that it has, as it said by IDONTWANT; NULL until it does. */
   AviSeenCache        *unwanted;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The router's state, shared by its files: avi-gossipsub.c (its life and its doors), -membership.c
- * (peers, their subscriptions and ours), -messages.c (a message's way in, and out), -control.c (what
- * peers' control messages do), -heartbeat.c (what time does), -scoring.c (what peers are worth), -px.c
+ * (peers, their subscriptions and ours), -messages.c (a message's way in, and ours out), -forwarding.c (others' on
+ * their way), -control.c (what peers' control messages do), -heartbeat.c (what time does), -scoring.c (what peers are worth), -px.c
  * (whom peers hear of by a PRUNE). Tests look at it, to check that it agrees with itself.
  */
 #pragma once
@@ -13,6 +13,7 @@
 #include "avi-message-cache.h"
 #include "avi-promises.h"
 #include "avi-seen-cache.h"
+#include "avi-stagger.h"
 #include "avi-validations.h"
 #include "avi-verifications.h"
 
@@ -26,6 +27,12 @@ G_BEGIN_DECLS
 /* For so long a message of another's waits for a peer to take it. Late by more than the time for which ids are known
  * as seen, it would be delivered once more. */
 #define AVI_GOSSIPSUB_FORWARD_TIME     (30 * G_USEC_PER_SEC)
+/* A large message that is not sent to all at once, and how many such. */
+#define AVI_GOSSIPSUB_MAX_STAGGER      (G_USEC_PER_SEC / 2)
+#define AVI_GOSSIPSUB_MAX_STAGGERED       256
+#define AVI_GOSSIPSUB_MAX_STAGGERED_BYTES (4 * 1024 * 1024)
+/* For so long a peer counts as slow after it lost a message to its full queue. */
+#define AVI_GOSSIPSUB_SLOW_TIME        (5 * G_USEC_PER_SEC)
 #define AVI_GOSSIPSUB_MANY_TOPICS       16384              /* topics known, from which on each peer has a share */
 #define AVI_GOSSIPSUB_TOPICS_SHARE      128
 #define AVI_GOSSIPSUB_MAX_ALL_TOPICS    (16384 + 512 * 128) /* from which on only ours are added */
@@ -70,6 +77,7 @@ struct _AviGossipsub
   AviMessageCache       *cache;
   AviVerifications      *verifications;
   AviValidations        *validations;
+  AviStagger            *stagger;
   AviPromises           *promises;
   GArray                *lies;            /* of AviLie; whoever needs it uses it at once */
 
@@ -80,6 +88,7 @@ struct _AviGossipsub
   GHashTable            *application_scores; /* AviPeerId → double, whether or not the peer is there */
   guint                  n_exchanged;     /* peers taken from PRUNEs since the last heartbeat */
   gint64                 next_opportunistic; /* µs */
+  gint64                 slow_until;      /* µs; from then on no peer counts as slow */
 
   gint64                 next_heartbeat;  /* G_MAXINT64: it sleeps */
   GHashTable            *recent;          /* AviGossipsubTopic → AviRecent, of this heartbeat; NULL: nobody needs it */
@@ -113,8 +122,9 @@ void                avi_gossipsub_send          (AviGossipsub *self, AviGossipsu
 gboolean            avi_gossipsub_send_message  (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message,
                                                  gint64 now);
 /* The same of the message that we published last. */
-gboolean            avi_gossipsub_send_own      (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message);
-void                avi_gossipsub_send_gossip   (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields);
+gboolean            avi_gossipsub_send_own      (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message,
+                                                 gint64 now);
+void avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields, gint64 now);
 
 /* @topic: NULL: there is none to count for. */
 void                avi_gossipsub_count         (AviGossipsub *self, AviGossipsubTopic *topic, AviTopicCount what,
@@ -144,6 +154,15 @@ void                avi_gossipsub_receive_message (AviGossipsub *self, AviGossip
 void                avi_gossipsub_verify_for_gossip (AviGossipsub *self, const GPtrArray *messages, gint64 now);
 /* Those that no validator answered in time. */
 void                avi_gossipsub_end_late_validations (AviGossipsub *self, gint64 now);
+
+/* -forwarding.c */
+/* Who would send us the message as well is told not to; not before its signature was looked at, for a forgery of the same
+ * name would keep the message itself from us. */
+void avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now);
+/* To the mesh and to those without one; not to whom it came from, nor to its author. */
+void avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now);
+/* To those who were to wait, and still are to have it. */
+void                avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 now);
 
 /* -control.c. FALSE: malformed. */
 gboolean            avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan control,
@@ -180,6 +199,8 @@ gboolean            avi_gossipsub_is_worth_publishing_to (AviGossipsub *self, co
 /* Whether it gets what we publish, what others do. */
 gboolean            avi_gossipsub_publishes_to  (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
 gboolean            avi_gossipsub_forwards_to   (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
+/* @n messages did not go to it, since its queue is full. */
+void                avi_gossipsub_found_slow    (AviGossipsub *self, AviGossipsubPeer *peer, guint n, gint64 now);
 /* P7, once a heartbeat for each kind. */
 void                avi_gossipsub_offend        (AviGossipsub *self, AviGossipsubPeer *peer,
                                                  AviGossipsubOffence offence, gint64 now);

@@ -194,7 +194,17 @@ avi_gossipsub_forwards_to (AviGossipsub *self, const AviGossipsubMember *member,
              || (peer->kind == AVI_GOSSIPSUB_PEER_FLOODSUB && avi_gossipsub_is_worth_publishing_to (self, peer, now)));
 }
 
-/* --- misbehaviour --- */
+/* --- slowness and misbehaviour --- */
+
+void
+avi_gossipsub_found_slow (AviGossipsub *self, AviGossipsubPeer *peer, guint n, gint64 now)
+{
+  peer->n_dropped += n;
+  peer->slow_until = self->slow_until = now + AVI_GOSSIPSUB_SLOW_TIME;
+  if (!peer->found_slow)
+    avi_score_slow (self->score, peer->score, now);
+  peer->found_slow = TRUE;
+}
 
 void
 avi_gossipsub_offend (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipsubOffence offence, gint64 now)

@@ -42,6 +42,7 @@ avi_gossipsub_new (const AviGossipsubConfig *config, gint64 now)
   self->verifications = avi_verifications_new (AVI_GOSSIPSUB_MAX_CHECKS, AVI_GOSSIPSUB_MAX_CHECKS_BYTES);
   self->validations = avi_validations_new (config->first_seqno, AVI_GOSSIPSUB_MAX_VALIDATIONS,
                                            AVI_GOSSIPSUB_MAX_VALIDATIONS_BYTES, AVI_GOSSIPSUB_VALIDATION_TIME);
+  self->stagger = avi_stagger_new (AVI_GOSSIPSUB_MAX_STAGGERED, AVI_GOSSIPSUB_MAX_STAGGERED_BYTES);
   self->promises = avi_promises_new (AVI_GOSSIPSUB_MAX_PROMISES, self->params.iwant_followup,
                                       AVI_GOSSIPSUB_MAX_OVERDUE, AVI_GOSSIPSUB_LIE_TIME);
   avi_gossipsub_init_scoring (self, now);
@@ -88,6 +89,7 @@ avi_gossipsub_free (AviGossipsub *self)
   g_ptr_array_unref (self->dropped.messages);
   g_hash_table_unref (self->unheard);
   avi_promises_free (self->promises);
+  avi_stagger_free (self->stagger);
   avi_validations_free (self->validations);
   avi_verifications_free (self->verifications);
   avi_message_cache_free (self->cache);
@@ -285,13 +287,15 @@ avi_gossipsub_count_message (AviGossipsub *self, const AviGossipMessage *message
 
 /* Whatever made room on the peer's queue. */
 static void
-avi_gossipsub_count_dropped (AviGossipsub *self)
+avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
   AviRpcQueueDropped *dropped = &self->dropped;
   guint n = dropped->messages->len + dropped->n_gossip;
 
   if (n == 0)
     return;
+  if (dropped->messages->len > 0)
+    avi_gossipsub_found_slow (self, peer, dropped->messages->len, now);
   for (guint i = 0; i < dropped->messages->len; i++)
     avi_gossipsub_count_message (self, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE);
   g_ptr_array_set_size (dropped->messages, 0);
@@ -305,6 +309,7 @@ avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviG
   if (avi_gossipsub_peer_takes (peer, message))
     return TRUE;
   self->statistics.size_drops++;
+  peer->n_dropped++;
   avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_TOO_LARGE);
   return FALSE;
 }
@@ -312,11 +317,12 @@ avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviG
 /* @queued: FALSE: there was no room for it. */
 static gboolean
 avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message,
-                            gboolean queued)
+                            gboolean queued, gint64 now)
 {
-  avi_gossipsub_count_dropped (self);
+  avi_gossipsub_count_dropped (self, peer, now);
   if (!queued)
     {
+      avi_gossipsub_found_slow (self, peer, 1, now);
       self->statistics.queue_drops++;
       avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_QUEUE);
     }
@@ -329,23 +335,25 @@ avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossi
 {
   return avi_gossipsub_check_size (self, peer, message)
          && avi_gossipsub_end_queueing (self, peer, message,
-                                        avi_rpc_queue_others (&peer->queue, message, now, &self->dropped));
+                                        avi_rpc_queue_others (&peer->queue, message, now, &self->dropped),
+                                        now);
 }
 
 gboolean
-avi_gossipsub_send_own (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+avi_gossipsub_send_own (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
 {
   return avi_gossipsub_check_size (self, peer, message)
          && avi_gossipsub_end_queueing (self, peer, message,
-                                        avi_rpc_queue_own (&peer->queue, message, self->n_published, &self->dropped));
+                                        avi_rpc_queue_own (&peer->queue, message, self->n_published, &self->dropped),
+                                        now);
 }
 
 void
-avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields)
+avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan fields, gint64 now)
 {
   if (!avi_rpc_queue_gossip (&peer->queue, fields, &self->dropped))
     self->dropped.n_gossip++;
-  avi_gossipsub_count_dropped (self);
+  avi_gossipsub_count_dropped (self, peer, now);
   avi_gossipsub_send (self, peer);
 }
 
@@ -358,6 +366,7 @@ avi_gossipsub_drop_larger (AviGossipsub *self, AviGossipsubPeer *peer, gsize max
   for (guint i = 0; i < messages->len; i++)
     avi_gossipsub_count_message (self, messages->pdata[i], AVI_TOPIC_DROPPED_TOO_LARGE);
   self->statistics.size_drops += messages->len;
+  peer->n_dropped += messages->len;
   g_ptr_array_set_size (messages, 0);
   avi_gossipsub_send (self, peer);
 }
@@ -414,7 +423,7 @@ avi_gossipsub_transmit (AviGossipsub *self, AviPeerId *peer, GBytes **rpc, gint6
       AviGossipsubPeer *first = link->data;
 
       avi_rpc_queue_expire (&first->queue, now - AVI_GOSSIPSUB_FORWARD_TIME, &self->dropped);
-      avi_gossipsub_count_dropped (self);
+      avi_gossipsub_count_dropped (self, first, now);
       *peer = first->id;
       *rpc = avi_rpc_queue_pop (&first->queue);
 
@@ -469,6 +478,7 @@ void
 avi_gossipsub_tick (AviGossipsub *self, gint64 now)
 {
   avi_gossipsub_end_late_validations (self, now);
+  avi_gossipsub_forward_staggered (self, now);
   if (now >= self->next_heartbeat)
     avi_gossipsub_heartbeat (self, now);
 }
@@ -476,7 +486,8 @@ avi_gossipsub_tick (AviGossipsub *self, gint64 now)
 gint64
 avi_gossipsub_deadline (AviGossipsub *self)
 {
-  return MIN (self->next_heartbeat, avi_validations_get_deadline (self->validations));
+  return MIN (MIN (self->next_heartbeat, avi_stagger_get_deadline (self->stagger)),
+              avi_validations_get_deadline (self->validations));
 }
 
 gboolean

@@ -27,6 +27,7 @@ struct _AviPeerScore
   AviScoreNetwork *network; /* NULL: does not count */
   double      application;
   double      behaviour;
+  double      slow;
   double      of_topics;   /* as summed up when last asked for; good until something is counted or decays */
   gboolean    is_summed;
   /* Of AviTopicScore, owned: those in whose mesh it is, or in which it said something lately. */
@@ -143,6 +144,7 @@ avi_score_catch_up (AviScore *self, AviPeerScore *peer, gint64 now)
   peer->decayed = interval;
   peer->is_summed = FALSE;
   avi_score_decay_counter (self, &peer->behaviour, self->params->behaviour_decay, n);
+  avi_score_decay_counter (self, &peer->slow, self->params->slow_decay, n);
   g_hash_table_iter_init (&iter, peer->topics);
   while (g_hash_table_iter_next (&iter, (gpointer *) &topic, NULL))
     {
@@ -352,6 +354,15 @@ avi_score_sum_topics (AviScore *self, AviPeerScore *peer, gint64 now)
     peer->of_topics = MIN (peer->of_topics, self->params->topic_score_cap);
 }
 
+/* Whoever is slow comes after those who are not, and is never worse than who has done nothing yet. */
+static double
+avi_score_slow_down (const AviScoreParams *params, const AviPeerScore *peer, double score)
+{
+  double excess = MAX (peer->slow - params->slow_threshold, 0);
+
+  return score > 0 ? MAX (score + params->slow_weight * excess, 0) : score;
+}
+
 double
 avi_score_get (AviScore *self, AviPeerScore *peer, gint64 now)
 {
@@ -363,8 +374,10 @@ avi_score_get (AviScore *self, AviPeerScore *peer, gint64 now)
   avi_score_catch_up (self, peer, now);
   avi_score_sum_topics (self, peer, now);
   excess = MAX (peer->behaviour - params->behaviour_threshold, 0);
-  return peer->of_topics + params->application_weight * peer->application
-         + params->colocation_weight * surplus * surplus + params->behaviour_weight * excess * excess;
+  return avi_score_slow_down (params, peer,
+                              peer->of_topics + params->application_weight * peer->application
+                                + params->colocation_weight * surplus * surplus
+                                + params->behaviour_weight * excess * excess);
 }
 
 /* --- what it does --- */
@@ -427,6 +440,13 @@ avi_score_misbehaved (AviScore *self, AviPeerScore *peer, double n, gint64 now)
 {
   avi_score_catch_up (self, peer, now);
   peer->behaviour += n;
+}
+
+void
+avi_score_slow (AviScore *self, AviPeerScore *peer, gint64 now)
+{
+  avi_score_catch_up (self, peer, now);
+  peer->slow += 1;
 }
 
 guint

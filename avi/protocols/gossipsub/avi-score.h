@@ -42,6 +42,7 @@ typedef struct
   double colocation_weight;  /* P6 */
   guint  colocation_threshold; /* peers of one network that are no offence */
   double behaviour_weight, behaviour_threshold, behaviour_decay; /* P7 */
+  double slow_weight, slow_threshold, slow_decay; /* takes away what it has earned, and no more */
   gint64 decay_interval; /* µs */
   double decay_to_zero;
   gint64 retain; /* µs, after a peer left */
@@ -80,6 +81,9 @@ void          avi_score_again       (AviScore *self, AviPeerScore *peer, AviSipH
 void          avi_score_invalid     (AviScore *self, AviPeerScore *peer, AviSipHash topic, gint64 now);
 /* P7: it broke the rules @n times. */
 void          avi_score_misbehaved  (AviScore *self, AviPeerScore *peer, double n, gint64 now);
+
+/* It did not take what it was to be sent. */
+void          avi_score_slow        (AviScore *self, AviPeerScore *peer, gint64 now);
 
 guint         avi_score_get_n_peers    (AviScore *self);
 guint         avi_score_get_n_retained (AviScore *self);

@@ -249,6 +249,34 @@ test_p7 (Scores *s, gconstpointer data)
   assert_score (s, peer, 0);
 }
 
+/* What is earned is lost, and no more; what is owed stays. */
+static void
+test_slow (Scores *s, gconstpointer data)
+{
+  AviPeerScore *peer = add (s, 1);
+
+  s->params.slow_weight = -2;
+  s->params.slow_threshold = 1;
+  s->params.slow_decay = 0.5;
+  avi_score_set_application (s->score, peer, 4);
+  avi_score_slow (s->score, peer, s->now);
+  assert_score (s, peer, 8);
+  avi_score_slow (s->score, peer, s->now);
+  avi_score_slow (s->score, peer, s->now);
+  assert_score (s, peer, 4);
+  for (guint i = 0; i < 5; i++)
+    avi_score_slow (s->score, peer, s->now);
+  assert_score (s, peer, 0);
+  avi_score_set_application (s->score, peer, -4);
+  assert_score (s, peer, -8);
+
+  avi_score_set_application (s->score, peer, 4);
+  s->now += 2 * SECOND;
+  assert_score (s, peer, 6);
+  s->now += SECOND;
+  assert_score (s, peer, 8);
+}
+
 static void
 test_cap (Scores *s, gconstpointer data)
 {
@@ -348,6 +376,7 @@ main (int argc, char **argv)
     { "P5 is what the program says", test_p5 },
     { "P6 is the squared surplus of peers in one network", test_p6 },
     { "P7 is the squared excess of offences over its threshold", test_p7 },
+    { "who is slow loses what it has earned, and no more", test_slow },
     { "topics together have a cap, which offences do not know", test_cap },
     { "a bad score is kept for who left, and does not decay meanwhile", test_retained },
     { "who leaves with a good score is forgotten", test_nothing_to_remember },

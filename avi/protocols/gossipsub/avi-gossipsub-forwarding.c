@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "protocols/gossipsub/avi-gossipsub-private.h"
+#include "protocols/gossipsub/avi-rpc.h"
+
+/* Who is sent what others say, and when; and who is told not to send it to us (gossipsub 1.2, IDONTWANT). */
+
+/* What it is worth the bytes for: a large message always; of one that says little, to a peer whose link is full. */
+static gboolean
+avi_gossipsub_spares (AviGossipsub *self, const AviGossipsubPeer *peer, const AviGossipMessage *message, gint64 now)
+{
+  return message->fields.data.len > self->params.idontwant_threshold || now < peer->slow_until;
+}
+
+static void
+avi_gossipsub_send_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+{
+  g_autoptr(GByteArray) id = g_byte_array_new ();
+  g_autoptr(GByteArray) part = g_byte_array_new ();
+  g_autoptr(GByteArray) field = g_byte_array_new ();
+
+  avi_gossip_message_write_id (message, peer->id_form, id);
+  avi_rpc_put_bytes (part, AVI_IDONTWANT_ID, AVI_SPAN (id->data, id->len));
+  avi_rpc_put_bytes (field, AVI_CONTROL_IDONTWANT, AVI_SPAN (part->data, part->len));
+  if (!avi_rpc_queue_urgent (&peer->queue, AVI_SPAN (field->data, field->len)))
+    self->statistics.queue_drops++;
+  avi_gossipsub_send (self, peer);
+}
+
+void
+avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
+{
+  AviGossipMessage *message = arrival->message;
+
+  if (message->fields.data.len <= self->params.idontwant_threshold && now >= self->slow_until)
+    return;
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+      AviGossipsubPeer *peer = member->peer;
+
+      if (member->place == AVI_MEMBER_MESH && avi_gossipsub_peer_knows_idontwant (peer)
+          && avi_gossipsub_spares (self, peer, message, now) && !avi_arrival_is_held_by (arrival, peer->serial)
+          && peer->id_form != AVI_MESSAGE_ID_UNKNOWN && !avi_peer_id_equal (&peer->id, &message->fields.from))
+        avi_gossipsub_send_idontwant (self, peer, message);
+    }
+}
+
+/* --- forwarding --- */
+
+static void
+avi_gossipsub_send_copy (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
+{
+  if (avi_gossipsub_peer_has (peer, message->id, now))
+    self->statistics.spared++;
+  else if (avi_gossipsub_send_message (self, peer, message, now))
+    self->statistics.forwarded++;
+}
+
+/* What waits for the peer goes before what the same author said later. */
+static void
+avi_gossipsub_send_in_order (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
+{
+  AviGossipMessage *earlier;
+
+  while ((earlier = avi_stagger_take_for (self->stagger, &message->fields.from, peer->serial)) != NULL)
+    {
+      avi_gossipsub_send_copy (self, peer, earlier, now);
+      avi_gossip_message_unref (earlier);
+    }
+  avi_gossipsub_send_copy (self, peer, message, now);
+}
+
+/* For how long those wait that are not sent a message at once, in µs: while a peer of ours hears it from another, on a
+ * link of the bandwidth that large messages are staggered for, and its word comes back. 0: nobody waits. */
+static gint64
+avi_gossipsub_get_stagger (const AviGossipsub *self, const AviGossipMessage *message)
+{
+  gsize len = message->fields.data.len;
+
+  if (len <= self->params.idontwant_threshold || self->params.stagger_bandwidth == 0)
+    return 0;
+  return MIN ((gint64) (2 * len * G_USEC_PER_SEC / self->params.stagger_bandwidth), AVI_GOSSIPSUB_MAX_STAGGER);
+}
+
+static gboolean
+avi_gossipsub_is_to_have (AviGossipsub *self, const AviGossipsubMember *member, const AviArrival *arrival, gint64 now)
+{
+  return avi_gossipsub_forwards_to (self, member, now) && !avi_arrival_is_held_by (arrival, member->peer->serial)
+         && !avi_peer_id_equal (&member->peer->id, &arrival->message->fields.from);
+}
+
+/* Takes @peers. */
+static void
+avi_gossipsub_send_later (AviGossipsub *self, AviGossipMessage *message, GArray *peers, gint64 delay, gint64 now)
+{
+  if (avi_stagger_add (self->stagger, message, peers, now + delay))
+    return;
+  for (guint i = 0; i < peers->len; i++)
+    avi_gossipsub_send_in_order (self, avi_gossipsub_find_serial (self, g_array_index (peers, guint64, i)), message,
+                                 now);
+  g_array_unref (peers);
+}
+
+void
+avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now)
+{
+  AviGossipMessage *message = arrival->message;
+  gint64 delay = avi_gossipsub_get_stagger (self, message);
+  guint n = topic->members->len;
+  guint first = delay > 0 && n > 0 ? avi_random_below (self->random, n) : 0; /* not always the same have to wait */
+  guint n_sent = 0;
+  GArray *waiting = NULL;
+
+  for (guint i = 0; i < n; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[(first + i) % n];
+
+      if (!avi_gossipsub_is_to_have (self, member, arrival, now))
+        continue;
+      if (delay == 0 || n_sent < self->params.stagger_copies || !avi_gossipsub_peer_knows_idontwant (member->peer))
+        {
+          avi_gossipsub_send_in_order (self, member->peer, message, now);
+          n_sent++;
+          continue;
+        }
+      if (waiting == NULL)
+        waiting = g_array_new (FALSE, FALSE, sizeof member->peer->serial);
+      g_array_append_val (waiting, member->peer->serial);
+    }
+  if (waiting != NULL)
+    avi_gossipsub_send_later (self, message, waiting, delay, now);
+}
+
+void
+avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 now)
+{
+  AviStaggered *staggered;
+
+  while ((staggered = avi_stagger_take_due (self->stagger, now)) != NULL)
+    {
+      AviGossipsubTopic *topic = avi_gossipsub_find_topic (self, staggered->message->fields.topic);
+
+      for (guint i = 0; topic != NULL && i < staggered->peers->len; i++)
+        {
+          AviGossipsubPeer *peer = avi_gossipsub_find_serial (self, g_array_index (staggered->peers, guint64, i));
+          AviGossipsubMember *member = peer != NULL ? avi_gossipsub_member_find (topic, peer) : NULL;
+
+          if (member != NULL && avi_gossipsub_forwards_to (self, member, now))
+            avi_gossipsub_send_copy (self, peer, staggered->message, now);
+        }
+      avi_staggered_free (staggered);
+    }
+}
