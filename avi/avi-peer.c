@@ -45,6 +45,7 @@ enum
   PROP_PROTOCOLS,
   PROP_CONNECTED,
   PROP_ROUND_TRIP,
+  PROP_DROPPED,
   PROP_SINCE,
   PROP_LAST_ERROR,
   PROP_SOURCE,
@@ -133,6 +134,8 @@ avi_peer_tell (AviPeer     *self,
     g_object_notify_by_pspec (object, properties[PROP_CONNECTED]);
   if (before->round_trip != info->round_trip)
     g_object_notify_by_pspec (object, properties[PROP_ROUND_TRIP]);
+  if (before->n_dropped != info->n_dropped)
+    g_object_notify_by_pspec (object, properties[PROP_DROPPED]);
   if (before->since != info->since)
     g_object_notify_by_pspec (object, properties[PROP_SINCE]);
   if (g_strcmp0 (before->last_error, info->last_error) != 0)
@@ -289,6 +292,30 @@ avi_peer_get_round_trip (AviPeer *self)
 }
 
 /**
+ * avi_peer_get_dropped: (get-property dropped)
+ * @self: a peer
+ *
+ * Gets how many messages were dropped instead of being sent to the peer.
+ *
+ * It reads more slowly than messages come, so that its queue is full; or it takes none so large. What is dropped of others'
+ * messages mostly reaches it by another way.
+ *
+ * Returns: the messages since the peer came to be known; told once a second at most
+ *
+ * Since: 1.0
+ */
+guint64
+avi_peer_get_dropped (AviPeer *self)
+{
+  g_autoptr(AviPeerInfo) info = NULL;
+
+  g_return_val_if_fail (AVI_IS_PEER (self), 0);
+
+  info = avi_peer_look (self, NULL);
+  return info != NULL ? info->n_dropped : 0;
+}
+
+/**
  * avi_peer_dup_since: (get-property since)
  * @self: a peer
  *
@@ -386,6 +413,9 @@ avi_peer_get_property (GObject    *object,
       break;
     case PROP_ROUND_TRIP:
       g_value_set_int64 (value, avi_peer_get_round_trip (self));
+      break;
+    case PROP_DROPPED:
+      g_value_set_uint64 (value, avi_peer_get_dropped (self));
       break;
     case PROP_SINCE:
       g_value_take_boxed (value, avi_peer_dup_since (self));
@@ -491,6 +521,15 @@ avi_peer_class_init (AviPeerClass *klass)
    * Since: 1.0
    */
   properties[PROP_ROUND_TRIP] = g_param_spec_int64 ("round-trip", NULL, NULL, -1, G_MAXINT64, -1, flags);
+
+  /**
+   * AviPeer:dropped: (getter get_dropped)
+   *
+   * How many messages were dropped instead of being sent to the peer.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_DROPPED] = g_param_spec_uint64 ("dropped", NULL, NULL, 0, G_MAXUINT64, 0, flags);
 
   /**
    * AviPeer:since: (getter dup_since)

@@ -60,6 +60,8 @@ gboolean        avi_peer_get_connected  (AviPeer *self);
 AVI_AVAILABLE_IN_1_0
 gint64          avi_peer_get_round_trip (AviPeer *self);
 AVI_AVAILABLE_IN_1_0
+guint64         avi_peer_get_dropped    (AviPeer *self);
+AVI_AVAILABLE_IN_1_0
 GDateTime      *avi_peer_dup_since      (AviPeer *self);
 AVI_AVAILABLE_IN_1_0
 char           *avi_peer_dup_last_error (AviPeer *self);

@@ -91,6 +91,7 @@ avi_peer_entry_describe (AviPeerEntry *self)
   info->protocols = self->protocols != NULL ? g_strdupv (self->protocols) : g_new0 (char *, 1);
   info->connected = self->main != NULL;
   info->round_trip = self->main != NULL ? self->main->round_trip : -1;
+  info->n_dropped = self->n_dropped;
   info->since = self->main != NULL ? self->main->since : 0;
   info->last_error = self->main == NULL ? g_strdup (self->last_error) : NULL;
   info->source = (avi_addresses_get_sources (self->addresses) & AVI_SOURCE_PUBLIC)

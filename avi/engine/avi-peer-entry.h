@@ -46,6 +46,7 @@ struct _AviPeerEntry
   gboolean   is_avi;
   char      *last_error;
   gint64     round_trip;      /* as last told to the program */
+  guint64    n_dropped;       /* messages that did not go to it */
   gint64     last_seen;       /* monotonic; the longest unseen goes first */
 };
 

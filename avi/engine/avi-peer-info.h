@@ -32,6 +32,7 @@ typedef struct
   char      **protocols;   /* never NULL */
   gboolean    connected;
   gint64      round_trip;  /* µs; -1: not measured */
+  guint64     n_dropped;   /* messages that did not go to it */
   gint64      since;       /* Unix µs of the connection, or 0 */
   char       *last_error;  /* why it is not connected; or NULL */
   guint       source;      /* of AviSource */

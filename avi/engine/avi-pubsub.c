@@ -3,6 +3,7 @@
 
 #include "avi-error.h"
 #include "avi-pubsub-private.h"
+#include "avi-swarm.h"
 
 /* Who waits until a topic has so many subscribers. */
 typedef struct
@@ -105,6 +106,12 @@ avi_pubsub_tell (AviPubsub         *self,
 
     case AVI_GOSSIPSUB_EVENT_DIAL:
       avi_pubsub_dial (self, event);
+      break;
+
+    case AVI_GOSSIPSUB_EVENT_DROPPED:
+      avi_engine_log (self->engine, event->peer, NULL, "pub/sub: %" G_GUINT64_FORMAT " messages did not go to it",
+                      event->n_messages);
+      avi_swarm_dropped (self->engine->swarm, event->peer, event->n_messages);
       break;
 
     case AVI_GOSSIPSUB_EVENT_UNHEARD:

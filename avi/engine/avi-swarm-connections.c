@@ -466,6 +466,19 @@ avi_swarm_identified (AviSwarm      *self,
 }
 
 void
+avi_swarm_dropped (AviSwarm        *self,
+                   const AviPeerId *peer,
+                   guint64          n)
+{
+  AviPeerEntry *entry = avi_swarm_lookup (self, peer);
+
+  if (entry == NULL)
+    return;
+  entry->n_dropped += n;
+  avi_swarm_tell (self, entry, AVI_EVENT_PEER_CHANGED);
+}
+
+void
 avi_swarm_pong (AviSwarm      *self,
                 AviConnection *connection,
                 gint64         round_trip)

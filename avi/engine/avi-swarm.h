@@ -26,6 +26,8 @@ void     avi_swarm_going_away    (AviSwarm *self, AviConnection *connection);
 void     avi_swarm_take_identify (AviSwarm *self, AviConnection *connection, const AviIdentify *info);
 /* The peer does not say: go on without. */
 void     avi_swarm_identified    (AviSwarm *self, AviConnection *connection);
+/* So many messages did not go to that peer. */
+void     avi_swarm_dropped       (AviSwarm *self, const AviPeerId *peer, guint64 n);
 void     avi_swarm_pong          (AviSwarm *self, AviConnection *connection, gint64 round_trip);
 
 /* Another node has our key, at @where: told once a minute at most. */

@@ -222,7 +222,7 @@ def _():
     wait_until(lambda: len(connected) == 2)
     for device, peer in connected:
         assert list(device.props.peers) == [peer]
-        assert peer.props.connected and peer.get_id() in repr(peer)
+        assert peer.props.connected and peer.get_id() in repr(peer) and peer.props.dropped == 0
     # The other one may have come before its file was seen.
     assert any(peer.props.source & Avi.PeerSource.LOCAL for _, peer in connected)
 

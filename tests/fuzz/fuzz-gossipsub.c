@@ -86,6 +86,18 @@ take_peer (Fuzz *f)
   return avi_key_pair_get_peer_id (keys[take (f) % N_PEERS]);
 }
 
+static const char *
+take_protocol (Fuzz *f)
+{
+  return protocols[take (f) % G_N_ELEMENTS (protocols)];
+}
+
+static const char *
+take_agent (Fuzz *f)
+{
+  return agents[take (f) % G_N_ELEMENTS (agents)];
+}
+
 /* --- what peers say --- */
 
 static void
@@ -338,6 +350,9 @@ take_events (Fuzz *f)
         g_assert_false (avi_peer_id_equal (event.peer, &f->router->id));
         g_assert_true (event.record == NULL || g_bytes_get_size (event.record) <= AVI_GOSSIPSUB_MAX_RECORD);
         break;
+      case AVI_GOSSIPSUB_EVENT_DROPPED:
+        g_assert_cmpuint (event.n_messages, >, 0);
+        break;
       case AVI_GOSSIPSUB_EVENT_UNHEARD:
         g_assert_cmpstr (event.topic, !=, event.near_topic);
         break;
@@ -439,23 +454,60 @@ describe_peer (Fuzz *f)
     }
 }
 
+/* What a call is given is taken before it, one after the other: in which order a compiler evaluates it is its own choice. */
+static void
+add_peer (Fuzz *f)
+{
+  const AviPeerId *peer = take_peer (f);
+  const char *protocol = take_protocol (f);
+  const char *agent = take_agent (f);
+
+  avi_gossipsub_add_peer (f->router, peer, protocol, agent, f->now);
+}
+
+static void
+move_peer (Fuzz *f)
+{
+  const AviPeerId *peer = take_peer (f);
+  const char *protocol = take_protocol (f);
+
+  avi_gossipsub_move_peer (f->router, peer, protocol, f->now);
+}
+
+static void
+set_agent (Fuzz *f)
+{
+  const AviPeerId *peer = take_peer (f);
+  const char *agent = take_agent (f);
+
+  avi_gossipsub_set_agent (f->router, peer, agent);
+}
+
+static void
+set_topic_flags (Fuzz *f)
+{
+  const char *topic = take_topic (f);
+  guint flags = take (f) % 4;
+
+  avi_gossipsub_set_topic_flags (f->router, topic, flags);
+}
+
 static void
 step (Fuzz *f)
 {
   switch (take (f) % 19)
     {
     case 0:
-      avi_gossipsub_add_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)],
-                              agents[take (f) % G_N_ELEMENTS (agents)], f->now);
+      add_peer (f);
       break;
     case 1:
-      avi_gossipsub_move_peer (f->router, take_peer (f), protocols[take (f) % G_N_ELEMENTS (protocols)], f->now);
+      move_peer (f);
       break;
     case 2:
       avi_gossipsub_remove_peer (f->router, take_peer (f), f->now);
       break;
     case 3:
-      avi_gossipsub_set_agent (f->router, take_peer (f), agents[take (f) % G_N_ELEMENTS (agents)]);
+      set_agent (f);
       break;
     case 4:
       set_ready (f);
@@ -482,7 +534,7 @@ step (Fuzz *f)
       transmit (f, 1 + take (f));
       break;
     case 16:
-      avi_gossipsub_set_topic_flags (f->router, take_topic (f), take (f) % 4);
+      set_topic_flags (f);
       break;
     case 17:
       judge (f);

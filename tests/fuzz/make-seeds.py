@@ -128,6 +128,13 @@ UNWANTED = [4, 0xc1, 1, 0]  # a message of peer 1, in rust's form, and no other
 write('gossipsub/unwanted', bytes(OURS + THEIRS + sum(([RECEIVE, peer, 0] + GRAFT + [0] for peer in range(4)), [])
                                   + [RECEIVE, 2, 0] + UNWANTED + [RECEIVE, 0, 0, 1, 1, 0, 255, 0] + GO_ON
                                   + [READY, 2, 0xf2, RECEIVE, 0, 0, 1, 1, 1, 255, 0] + GO_ON + 4 * [WAIT, 47]))
+# Peers 0 and 1 are our mesh, both know IDONTWANT; what is large goes to one of them, and to the other later, or not.
+NEW = [SUBSCRIBE, 0] + sum(([ADD, peer, 4, 1, RECEIVE, peer, 0] + GRAFT + [0] for peer in (0, 1, 3)), [])
+LARGE = [RECEIVE, 3, 0, 1, 2, 0, 255, 0]  # from peer 3: a message of peer 2, with seqno 0
+write('gossipsub/stagger', bytes(NEW + LARGE + GO_ON + [WAIT, 60, TRANSMIT, 9, RECEIVE, 3, 0, 1, 2, 1, 255, 0] + GO_ON
+                                 + [RECEIVE, 0, 0, 4, 0xc1, 2, 1, RECEIVE, 1, 0, 1, 2, 1, 255, 0, WAIT, 60]
+                                 + [RECEIVE, 3, 0, 1, 2, 2, 255, 0] + GO_ON + [RECEIVE, 3, 0, 1, 2, 3, 9, 0] + GO_ON
+                                 + [RECEIVE, 3, 0, 1, 2, 4, 255, 0] + GO_ON + [REMOVE, 0, REMOVE, 1, WAIT, 120]))
 write('gossipsub/come-and-go', bytes([RECEIVE, 0, 0] + ON + [0] + OURS + THEIRS + [UNSUBSCRIBE, 0, SUBSCRIBE, 0, WAIT, 120]
                                      + [MOVE, 0, 0, MOVE, 1, 2, REMOVE, 2, ADD, 0, 0, 0, PUBLISH, 3, 3] + GO_ON + [WAIT, 255]))
 write('gossipsub/garbage', bytes(OURS + [RECEIVE, 0, 0, 5, 6, 0x0a, 0x04, 0x08, 0x01, 0x12, 0x7f, RECEIVE, 1, 0, 5, 2, 0xff, 0xff]))

@@ -249,6 +249,7 @@ sim_router_next (SimRouter *self, SimRouterEvent *out)
 
       case AVI_GOSSIPSUB_EVENT_SUBSCRIBERS:
       case AVI_GOSSIPSUB_EVENT_UNHEARD:
+      case AVI_GOSSIPSUB_EVENT_DROPPED:
       default:
         break;
       }

@@ -405,7 +405,10 @@ avi_gossipsub_heartbeat_peers (AviGossipsub *self)
 
   g_hash_table_iter_init (&iter, self->peers);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &peer))
-    avi_gossipsub_peer_heartbeat (peer);
+    {
+      avi_gossipsub_tell_dropped (self, peer);
+      avi_gossipsub_peer_heartbeat (peer);
+    }
 }
 
 /* That a mesh lacks members that we dialled is no reason to wait for the end of a back-off: the one who refuses may do so

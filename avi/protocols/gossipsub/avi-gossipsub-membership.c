@@ -137,6 +137,7 @@ avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
       avi_gossipsub_member_free (member);
       avi_gossipsub_release_topic (self, topic);
     }
+  avi_gossipsub_tell_dropped (self, peer);
   peer->ready = FALSE;
   avi_gossipsub_send (self, peer);
   avi_gossipsub_end_account (self, peer, now);

@@ -77,8 +77,7 @@ struct _AviGossipsubPeer
   guint                offences;        /* flags */
   gboolean             found_slow;
 
-  /* Messages that were not sent to it, whyever, in all its stay. */
-  guint64              n_dropped;
+  guint64              n_dropped;       /* messages that were not sent to it, whyever; told by the heartbeat */
   /* µs; until then it counts as slow. */
   gint64               slow_until;
 

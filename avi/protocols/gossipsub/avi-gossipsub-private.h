@@ -116,6 +116,9 @@ AviGossipsubMember *avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsu
 /* The topic's subscribers changed. */
 void                avi_gossipsub_announce      (AviGossipsub *self, AviGossipsubTopic *topic);
 
+/* What did not go to @peer since that was last told. */
+void                avi_gossipsub_tell_dropped  (AviGossipsub *self, AviGossipsubPeer *peer);
+
 /* There may be something to send to @peer. */
 void                avi_gossipsub_send          (AviGossipsub *self, AviGossipsubPeer *peer);
 /* FALSE: dropped, and counted. */

@@ -204,6 +204,7 @@ avi_gossipsub_found_slow (AviGossipsub *self, AviGossipsubPeer *peer, guint n, g
   if (!peer->found_slow)
     avi_score_slow (self->score, peer->score, now);
   peer->found_slow = TRUE;
+  avi_gossipsub_wake (self, now);
 }
 
 void

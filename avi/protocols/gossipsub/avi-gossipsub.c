@@ -257,10 +257,24 @@ avi_gossipsub_next (AviGossipsub *self, AviGossipsubEvent *event)
 
     case AVI_GOSSIPSUB_EVENT_VERIFY:
     case AVI_GOSSIPSUB_EVENT_UNHEARD:
+    case AVI_GOSSIPSUB_EVENT_DROPPED:
     case AVI_GOSSIPSUB_EVENT_DIAL:
       break;
     }
   return TRUE;
+}
+
+void
+avi_gossipsub_tell_dropped (AviGossipsub *self, AviGossipsubPeer *peer)
+{
+  AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_DROPPED };
+
+  if (peer->n_dropped == 0)
+    return;
+  event.peer = g_memdup2 (&peer->id, sizeof peer->id);
+  event.n_messages = peer->n_dropped;
+  peer->n_dropped = 0;
+  g_array_append_val (self->events, event);
 }
 
 /* --- sending --- */
@@ -304,12 +318,13 @@ avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 
 }
 
 static gboolean
-avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message)
+avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message, gint64 now)
 {
   if (avi_gossipsub_peer_takes (peer, message))
     return TRUE;
   self->statistics.size_drops++;
   peer->n_dropped++;
+  avi_gossipsub_wake (self, now);
   avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_TOO_LARGE);
   return FALSE;
 }
@@ -333,7 +348,7 @@ avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const Av
 gboolean
 avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
 {
-  return avi_gossipsub_check_size (self, peer, message)
+  return avi_gossipsub_check_size (self, peer, message, now)
          && avi_gossipsub_end_queueing (self, peer, message,
                                         avi_rpc_queue_others (&peer->queue, message, now, &self->dropped),
                                         now);
@@ -342,7 +357,7 @@ avi_gossipsub_send_message (AviGossipsub *self, AviGossipsubPeer *peer, AviGossi
 gboolean
 avi_gossipsub_send_own (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
 {
-  return avi_gossipsub_check_size (self, peer, message)
+  return avi_gossipsub_check_size (self, peer, message, now)
          && avi_gossipsub_end_queueing (self, peer, message,
                                         avi_rpc_queue_own (&peer->queue, message, self->n_published, &self->dropped),
                                         now);

@@ -61,6 +61,7 @@ typedef enum
   AVI_GOSSIPSUB_EVENT_VALIDATE,   /* show message (transfer full) to the program, then `validated (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
   AVI_GOSSIPSUB_EVENT_UNHEARD,    /* we publish on topic, to which none of n_peers, all there are, subscribes */
+  AVI_GOSSIPSUB_EVENT_DROPPED,    /* n_messages did not go to peer, for it reads too slowly or takes none so large */
   AVI_GOSSIPSUB_EVENT_DIAL        /* a connection with peer is of use; record says where it is, if it is its own */
 } AviGossipsubEventType;
 
@@ -92,8 +93,9 @@ typedef struct
   AviPublicKey         *key;
   AviSpan               signed_bytes;
   AviSpan               signature;
-  /* DIAL: what teller, a good peer, says of peer; nothing of it is checked. */
+  guint64               n_messages;
   AviPeerId            *peer;
+  /* DIAL: what teller, a good peer, says of peer; nothing of it is checked. */
   AviPeerId            *teller;
   GBytes               *record; /* a signed envelope; NULL: only its id is known */
 } AviGossipsubEvent;

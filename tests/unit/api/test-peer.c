@@ -64,12 +64,13 @@ test_properties (void)
   g_autoptr(GDateTime) since = NULL;
   gboolean connected;
   gint64 round_trip;
+  guint64 dropped;
   AviPeerSource source;
 
   wait_until (avi_peer_get_round_trip (peer) >= 0);
   g_object_get (peer, "id", &id, "name", &name, "agent", &agent, "addresses", &addresses, "protocols", &protocols,
-                "connected", &connected, "round-trip", &round_trip, "since", &since, "last-error", &why, "source",
-                &source, NULL);
+                "connected", &connected, "round-trip", &round_trip, "dropped", &dropped, "since", &since, "last-error",
+                &why, "source", &source, NULL);
   getter_name = avi_peer_dup_name (peer);
   g_assert_cmpstr (id, ==, avi_peer_get_id (peer));
   g_assert_cmpstr (name, ==, getter_name);
@@ -78,6 +79,8 @@ test_properties (void)
   g_assert_nonnull (protocols[0]);
   g_assert_true (connected);
   g_assert_cmpint (round_trip, >=, 0);
+  g_assert_cmpuint (dropped, ==, 0);
+  g_assert_cmpuint (dropped, ==, avi_peer_get_dropped (peer));
   g_assert_nonnull (since);
   g_assert_null (why);
   g_assert_cmpint (source, ==, AVI_PEER_SOURCE_DIAL);

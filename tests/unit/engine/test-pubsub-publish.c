@@ -17,7 +17,8 @@
 #include "pubsub-fixture.h"
 #include "puppet-pubsub.h"
 
-#define STALL       (1 * (gint64) G_USEC_PER_SEC)
+#define SECOND      ((gint64) G_USEC_PER_SEC)
+#define STALL       (1 * SECOND)
 #define MESSAGE     (256 * 1024)
 #define MAX_QUEUED  (4 * 1024 * 1024) /* in the router, for one peer */
 #define MAX_STREAM  (1024 * 1024)
@@ -383,6 +384,18 @@ measure (AviEngine *engine, gpointer most)
   *(gsize *) most = MAX (*(gsize *) most, bytes);
 }
 
+/* As the heartbeat told it. */
+static guint64
+get_dropped (PubsubFixture *fixture, AviKeyPair *peer)
+{
+  g_autoptr(AviPeerInfo) info = NULL;
+
+  clock_advance (SECOND);
+  core_fixture_settle (&fixture->under_test);
+  info = avi_core_dup_peer (fixture->under_test.core, avi_key_pair_get_peer_id (peer));
+  return info->n_dropped;
+}
+
 #define N_MESSAGES 80 /* of 256 KiB: four times what may wait for one peer */
 
 /* Each is published once the one before it has gone. Only for the first that the deaf one does not take does the
@@ -426,6 +439,7 @@ test_one_of_three (PubsubFixture *fixture, gconstpointer data)
   g_assert_cmpuint (most, <=, MAX_QUEUED + 3 * (MAX_STREAM + MESSAGE + 1024));
   g_assert_cmpuint (count (fixture, AVI_TOPIC_DROPPED_QUEUE), >, N_MESSAGES / 2);
   g_assert_cmpuint (count (fixture, AVI_TOPIC_DROPPED_QUEUE), <, N_MESSAGES);
+  g_assert_cmpuint (get_dropped (fixture, fixture->other), ==, count (fixture, AVI_TOPIC_DROPPED_QUEUE));
 }
 
 #define ADD(what, test) g_test_add ("/pubsub-publish/" what, PubsubFixture, NULL, set_up, test, tear_down)

@@ -207,6 +207,10 @@ gossip_note_event (Gossip *g, AviGossipsubEvent *event)
       gossip_note (g->told, "dial %u%s", gossip_number (event->peer), event->record != NULL ? ", with a record" : "");
       break;
 
+    case AVI_GOSSIPSUB_EVENT_DROPPED:
+      gossip_note (g->told, "%" G_GUINT64_FORMAT " did not go to %u", event->n_messages, gossip_number (event->peer));
+      break;
+
     case AVI_GOSSIPSUB_EVENT_UNHEARD:
       gossip_note (g->told, "none of %u in %s%s%s", event->n_peers, event->topic,
                    event->near_topic != NULL ? ", but in " : "", event->near_topic != NULL ? event->near_topic : "");

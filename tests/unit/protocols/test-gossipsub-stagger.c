@@ -247,6 +247,9 @@ test_slow_is_spared (Gossip *g, gconstpointer data)
   gossip_say_message (g, 1, NOBODY, "chat", "small");
   g_assert_cmpuint (gossip_count_sent (g, "idontwant"), ==, 0);
   overflow (g, 2);
+  gossip_wait (g, SECOND);
+  g_assert_nonnull (gossip_find_line (g->told, " did not go to 2"));
+  gossip_forget (g);
   gossip_say_message (g, 1, NOBODY, "chat", "small");
   avi_gossipsub_set_ready (g->router, gossip_id (2), TRUE);
   gossip_pump (g);
