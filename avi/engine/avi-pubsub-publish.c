@@ -212,6 +212,7 @@ avi_pubsub_submit_or_hold (AviPubsub      *self,
   /* Our own subscriptions need not wait. */
   if (publication->echo)
     avi_pubsub_echo (self, publication, avi_gossipsub_skip_seqno (self->router));
+  avi_gossipsub_tell_unheard (self->router, publication->topic, avi_loop_now (self->engine->loop));
   avi_pubsub_hold (self, publication);
 }
 

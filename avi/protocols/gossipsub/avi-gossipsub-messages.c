@@ -402,7 +402,7 @@ avi_gossipsub_find_near (AviGossipsub *self, const char *name)
 
 /* Nobody hears what is published. Once per name, until somebody's subscriptions change: it is a hint. And once a second at
  * most, whatever the names: it costs a look at every topic, and peers can have very many, and change them all the time. */
-static void
+void
 avi_gossipsub_tell_unheard (AviGossipsub *self, const char *name, gint64 now)
 {
   AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_UNHEARD };

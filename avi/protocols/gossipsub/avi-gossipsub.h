@@ -188,6 +188,8 @@ gboolean avi_gossipsub_set_topic_flags (AviGossipsub *self, const char *topic, A
  * unsigned topic, AVI_ERROR_ALREADY_EXISTS (the same message was there lately), each counted with the topic, if that is
  * known. */
 gint     avi_gossipsub_publish     (AviGossipsub *self, const char *topic, GBytes *data, gint64 now, GError **error);
+/* Something is to be published on @topic once somebody subscribes, which nobody does: UNHEARD, as where it is published. */
+void     avi_gossipsub_tell_unheard (AviGossipsub *self, const char *topic, gint64 now);
 /* What is published on the topic says who its author is. */
 gboolean avi_gossipsub_signs       (AviGossipsub *self, const char *topic);
 /* Of the message published last. */
