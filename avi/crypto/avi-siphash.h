@@ -23,6 +23,9 @@ typedef struct
 void       avi_sip_key_init (AviSipKey *self, AviRandom *random);
 AviSipHash avi_sip_hash     (const AviSipKey *key, AviSpan data);
 
+/* For a GHashTable of texts: with a key of this process's own. */
+guint      avi_sip_text_hash (gconstpointer text);
+
 static inline gboolean
 avi_sip_hash_equal (AviSipHash a, AviSipHash b)
 {

@@ -54,7 +54,7 @@ struct _AviCore
   GHashTable *topics;      /* char * → GPtrArray of AviInbox */
   GHashTable *topic_flags; /* char * → AviCoreTopicFlag, of topics with any */
   GHashTable *peer_scores; /* AviPeerId → double, of peers that the program thinks something of */
-  GHashTable *subscribers; /* char * → count, of topics with any */
+  GHashTable *subscribers; /* char * → count, of topics with any, which peers name as they like */
   GHashTable *peers;       /* AviPeerId → AviPeerInfo */
   char      **addresses;
   char       *status;

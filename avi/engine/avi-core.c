@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 
 #include "avi-error.h"
+#include "crypto/avi-siphash.h"
 #include "protocols/gossipsub/avi-gossipsub.h"
 
 /* In ms: an answer from an engine's own thread does not wake those that its caller runs meanwhile. */
@@ -68,7 +69,7 @@ avi_core_new (void)
   self->topics = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->topic_flags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->peer_scores = avi_core_new_peer_scores ();
-  self->subscribers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->subscribers = g_hash_table_new_full (avi_sip_text_hash, g_str_equal, g_free, NULL);
   self->peers = g_hash_table_new_full (avi_peer_id_hash, avi_peer_id_equal, NULL,
                                        (GDestroyNotify) avi_peer_info_unref);
   self->addresses = g_new0 (char *, 1);

@@ -42,6 +42,17 @@ test_key (void)
   g_assert_true (avi_sip_hash_equal (avi_sip_hash (&a, text), avi_sip_hash (&a, text)));
 }
 
+/* g_str_hash gives both the same. */
+static void
+test_text (void)
+{
+  g_autofree char *same = g_strdup ("Ez");
+
+  g_assert_cmpuint (g_str_hash ("Ez"), ==, g_str_hash ("FY"));
+  g_assert_cmpuint (avi_sip_text_hash ("Ez"), !=, avi_sip_text_hash ("FY"));
+  g_assert_cmpuint (avi_sip_text_hash ("Ez"), ==, avi_sip_text_hash (same));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -49,5 +60,6 @@ main (int argc, char **argv)
   avi_crypto_init ();
   g_test_add_func ("/siphash/gives what the reference gives", test_vectors);
   g_test_add_func ("/siphash/depends on the key", test_key);
+  g_test_add_func ("/siphash/is for texts that peers choose", test_text);
   return g_test_run ();
 }
