@@ -297,10 +297,12 @@ avi_peer_get_round_trip (AviPeer *self)
  *
  * Gets how many messages were dropped instead of being sent to the peer.
  *
- * It reads more slowly than messages come, so that its queue is full; or it takes none so large. What is dropped of others'
- * messages mostly reaches it by another way.
+ * It reads more slowly than messages come, so that its queue is full; or it takes none so large; or it is not sent what
+ * this device publishes, for its score is below `publish-threshold` of [property@Avi.Device:pubsub-params]. A line in
+ * the log says which. What is dropped of others' messages mostly reaches it by another way.
  *
- * Returns: the messages since the peer came to be known; told once a second at most
+ * Returns: the messages since the peer came to be known; told at most once in a `heartbeat-interval`, which is a
+ *   second unless [property@Avi.Device:pubsub-params] says otherwise
  *
  * Since: 1.0
  */

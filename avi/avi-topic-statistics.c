@@ -24,8 +24,8 @@ struct _AviTopicStatistics
   char           topic[];
 };
 
-G_STATIC_ASSERT ((int) AVI_TOPIC_FIRST_DROPPED + (int) AVI_DROP_REASON_DUPLICATE == (int) AVI_TOPIC_DROPPED_DUPLICATE);
-G_STATIC_ASSERT ((int) AVI_TOPIC_DROPPED_DUPLICATE + 1 == (int) AVI_N_TOPIC_COUNTS);
+G_STATIC_ASSERT ((int) AVI_TOPIC_FIRST_DROPPED + (int) AVI_DROP_REASON_SCORE == (int) AVI_TOPIC_DROPPED_SCORE);
+G_STATIC_ASSERT ((int) AVI_TOPIC_DROPPED_SCORE + 1 == (int) AVI_N_TOPIC_COUNTS);
 
 /* As in avi-message.c. */
 GType
@@ -214,7 +214,7 @@ avi_topic_statistics_get_dropped (AviTopicStatistics *self,
                                   AviDropReason       reason)
 {
   g_return_val_if_fail (self != NULL, 0);
-  g_return_val_if_fail (reason <= AVI_DROP_REASON_DUPLICATE, 0);
+  g_return_val_if_fail (reason <= AVI_DROP_REASON_SCORE, 0);
 
   return self->counts.n[AVI_TOPIC_FIRST_DROPPED + reason];
 }

@@ -17,8 +17,8 @@ G_BEGIN_DECLS
 
 /**
  * AviDropReason:
- * @AVI_DROP_REASON_QUEUE: not sent to a peer that does not take what it is sent fast enough; counted once for
- *   each such peer
+ * @AVI_DROP_REASON_QUEUE: not sent to a peer that does not take what it is sent fast enough, or whose connection ended
+ *   before it did; counted once for each such peer
  * @AVI_DROP_REASON_TOO_LARGE: not sent to a peer that takes none so large; counted once for each such peer
  * @AVI_DROP_REASON_INVALID: came malformed, with a wrong signature, with more data than `max-message-size` of
  *   [property@Avi.Device:pubsub-params], in this device's name though it had not said it lately, or with a signature where
@@ -31,6 +31,8 @@ G_BEGIN_DECLS
  * @AVI_DROP_REASON_HELD: was held until somebody subscribes, and nobody did, or the device stopped before
  * @AVI_DROP_REASON_DUPLICATE: published on a topic whose messages are not signed, where the same data were published
  *   or heard within `seen-ttl` of [property@Avi.Device:pubsub-params]: not sent again
+ * @AVI_DROP_REASON_SCORE: published, and not sent to a peer whose score is below `publish-threshold` of
+ *   [property@Avi.Device:pubsub-params]; counted once for each such peer
  *
  * Why a message of a topic did not get where it was meant to.
  *
@@ -45,7 +47,8 @@ typedef enum
   AVI_DROP_REASON_UNVERIFIED,
   AVI_DROP_REASON_SUBSCRIPTION,
   AVI_DROP_REASON_HELD,
-  AVI_DROP_REASON_DUPLICATE
+  AVI_DROP_REASON_DUPLICATE,
+  AVI_DROP_REASON_SCORE
 } AviDropReason;
 
 #define AVI_TYPE_TOPIC_STATISTICS (avi_topic_statistics_get_type ())

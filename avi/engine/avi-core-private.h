@@ -102,7 +102,8 @@ typedef enum
   AVI_COUNT_MESSAGES_UNJUDGED,   /* dropped: too many, or for too long, before a validator */
   AVI_COUNT_STREAMS_INVALID,     /* of peers, reset for a frame that is malformed, over a limit or never whole */
   AVI_COUNT_STREAMS_REFUSED,     /* of peers, reset for being too many */
-  AVI_COUNT_SENDS_DROPPED,       /* messages and gossip for a peer that does not read */
+  AVI_COUNT_SENDS_DROPPED,       /* messages and gossip that did not go to a peer */
+  AVI_COUNT_SENDS_SPARED,        /* messages not sent to a peer that has them already, as it said */
   AVI_COUNT_GOSSIP_LIMITED,      /* subscriptions and gossip of peers beyond a limit */
   AVI_COUNT_PROMISES_BROKEN,     /* messages announced, asked for, and not sent */
   AVI_COUNT_OFFENCES,            /* of peers against the rules of pub/sub */

@@ -33,6 +33,7 @@ static const char *const count_names[] = {
   "streams-invalid",
   "streams-refused",
   "sends-dropped",
+  "sends-spared",
   "gossip-limited",
   "promises-broken",
   "offences",

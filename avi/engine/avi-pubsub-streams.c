@@ -397,7 +397,7 @@ avi_pubsub_limit (AviPubsub    *self,
 {
   avi_engine_log (self->engine, &entry->id, NULL,
                   "pub/sub: gets no RPC of more than %d bytes: %s", AVI_GOSSIPSUB_MAX_OLD_RPC, why);
-  avi_gossipsub_limit_peer (self->router, &entry->id, AVI_GOSSIPSUB_MAX_OLD_RPC);
+  avi_gossipsub_limit_peer (self->router, &entry->id, AVI_GOSSIPSUB_MAX_OLD_RPC, avi_loop_now (self->engine->loop));
 }
 
 /* A program on js-libp2p may call itself what it likes, and scores down who gossips to it in ids that are

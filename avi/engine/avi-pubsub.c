@@ -109,9 +109,11 @@ avi_pubsub_tell (AviPubsub         *self,
       break;
 
     case AVI_GOSSIPSUB_EVENT_DROPPED:
-      avi_engine_log (self->engine, event->peer, NULL, "pub/sub: %" G_GUINT64_FORMAT " messages did not go to it",
-                      event->n_messages);
-      avi_swarm_dropped (self->engine->swarm, event->peer, event->n_messages);
+      avi_engine_log (self->engine, event->peer, NULL,
+                      "pub/sub: messages that did not go to it: %" G_GUINT64_FORMAT " since it reads too slowly, "
+                      "%" G_GUINT64_FORMAT " since it takes none so large, %" G_GUINT64_FORMAT " for its score",
+                      event->drops.queue, event->drops.too_large, event->drops.score);
+      avi_swarm_dropped (self->engine->swarm, event->peer, avi_peer_drops_sum (&event->drops));
       break;
 
     case AVI_GOSSIPSUB_EVENT_UNHEARD:
@@ -171,7 +173,9 @@ avi_pubsub_count (AviPubsub *self)
   avi_core_set_count (core, AVI_COUNT_MESSAGES_REJECTED, statistics.rejected);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_IGNORED, statistics.ignored);
   avi_core_set_count (core, AVI_COUNT_MESSAGES_UNJUDGED, statistics.validate_drops);
-  avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED, statistics.queue_drops + statistics.size_drops);
+  avi_core_set_count (core, AVI_COUNT_SENDS_DROPPED,
+                      statistics.queue_drops + statistics.size_drops + statistics.score_drops);
+  avi_core_set_count (core, AVI_COUNT_SENDS_SPARED, statistics.spared);
   if (statistics.size_drops > self->n_size_drops)
     avi_engine_log (self->engine, NULL, NULL,
                     "pub/sub: not sent, since the peer takes none so large: %" G_GUINT64_FORMAT " messages",
@@ -355,6 +359,7 @@ void
 avi_pubsub_stop (AviPubsub *self)
 {
   avi_pubsub_end_publishing (self);
+  avi_gossipsub_hurry (self->router, avi_loop_now (self->engine->loop));
   /* So that the streams show that there is something to wait for. */
   avi_pubsub_send (self);
   for (guint i = 0; i < self->waiters->len; i++)

@@ -197,10 +197,8 @@ avi_gossipsub_answer (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan bytes,
     return;
   message = avi_message_cache_get_for (self->cache, &id, peer->serial, self->params.gossip_retransmission,
                                        &peer->answers_refused);
-  if (message == NULL)
-    return;
-  avi_stagger_drop (self->stagger, &id, peer->serial);
-  avi_gossipsub_send_message (self, peer, message, now);
+  if (message != NULL)
+    avi_gossipsub_send_asked_for (self, peer, message, now);
 }
 
 static gboolean
@@ -238,7 +236,7 @@ avi_gossipsub_receive_unwanted (AviGossipsub *self, AviGossipsubPeer *peer, AviS
     return;
   avi_gossipsub_peer_heard_form (peer, form);
   if (peer->unwanted == NULL)
-    peer->unwanted = avi_seen_cache_new (AVI_GOSSIPSUB_UNWANTED_TTL, AVI_GOSSIPSUB_MAX_UNWANTED);
+    peer->unwanted = avi_seen_cache_new (self->params.idontwant_ttl, self->params.max_idontwant_ids);
 
   avi_seen_cache_add (peer->unwanted, id, now);
   if (avi_rpc_queue_drop (&peer->queue, id))
@@ -257,11 +255,12 @@ avi_gossipsub_receive_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, Avi
   while (avi_rpc_reader_next (&reader, &field))
     if (field.tag != AVI_IDONTWANT_ID)
       continue;
-    else if (peer->ids_unwanted_by_it++ < AVI_GOSSIPSUB_MAX_UNWANTED)
+    else if (peer->ids_unwanted_by_it++ < self->params.max_idontwant_ids)
       avi_gossipsub_receive_unwanted (self, peer, field.bytes, now);
     else
       {
-        avi_gossipsub_offend (self, peer, AVI_OFFENCE_IDONTWANT, now);
+        if (peer->ids_unwanted_by_it > AVI_GOSSIPSUB_MAX_EXCESS * self->params.max_idontwant_ids)
+          avi_gossipsub_offend (self, peer, AVI_OFFENCE_IDONTWANT, now);
         self->statistics.limit_drops++;
       }
   return avi_rpc_reader_finish (&reader, "An IDONTWANT", error);
@@ -274,7 +273,7 @@ avi_gossipsub_allow_ihaves (AviGossipsub *self, AviGossipsubPeer *peer, gint64 n
 {
   if (peer->ihave_rpcs++ < self->params.max_ihave_messages)
     return TRUE;
-  if (peer->ihave_rpcs > AVI_GOSSIPSUB_MAX_IHAVE_EXCESS * self->params.max_ihave_messages)
+  if (peer->ihave_rpcs > AVI_GOSSIPSUB_MAX_EXCESS * self->params.max_ihave_messages)
     avi_gossipsub_offend (self, peer, AVI_OFFENCE_IHAVE, now);
   self->statistics.limit_drops++;
   return FALSE;

@@ -107,14 +107,14 @@ avi_gossipsub_set_agent (AviGossipsub *self, const AviPeerId *id, const char *ag
 }
 
 void
-avi_gossipsub_limit_peer (AviGossipsub *self, const AviPeerId *id, gsize max_rpc)
+avi_gossipsub_limit_peer (AviGossipsub *self, const AviPeerId *id, gsize max_rpc, gint64 now)
 {
   AviGossipsubPeer *peer = g_hash_table_lookup (self->peers, id);
 
   if (peer == NULL)
     return;
   peer->max_rpc = max_rpc;
-  avi_gossipsub_drop_larger (self, peer, max_rpc);
+  avi_gossipsub_drop_larger (self, peer, max_rpc, now);
 }
 
 void
@@ -137,6 +137,7 @@ avi_gossipsub_remove_peer (AviGossipsub *self, const AviPeerId *id, gint64 now)
       avi_gossipsub_member_free (member);
       avi_gossipsub_release_topic (self, topic);
     }
+  avi_gossipsub_drop_queued (self, peer, now);
   avi_gossipsub_tell_dropped (self, peer);
   peer->ready = FALSE;
   avi_gossipsub_send (self, peer);
@@ -240,6 +241,7 @@ avi_gossipsub_unsubscribe (AviGossipsub *self, const char *name, gint64 now)
   if (topic == NULL || !topic->subscribed)
     return;
 
+  avi_gossipsub_hurry (self, now); /* others may hear of it from nobody else */
   for (guint i = 0; i < topic->members->len; i++)
     if (avi_gossipsub_member_is_in_mesh (topic->members->pdata[i], now))
       avi_gossipsub_prune (self, topic->members->pdata[i], self->params.unsubscribe_backoff, now);

@@ -493,7 +493,11 @@ avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMess
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (avi_gossipsub_publishes_to (self, member, now) && avi_gossipsub_send_own (self, member->peer, message, now))
+      if (!avi_gossipsub_is_addressed (self, member))
+        continue;
+      if (!avi_gossipsub_publishes_to (self, member, now))
+        avi_gossipsub_drop_message (self, member->peer, message, AVI_TOPIC_DROPPED_SCORE, now);
+      else if (avi_gossipsub_send_own (self, member->peer, message, now))
         g_ptr_array_add (self->takers, &member->peer->id);
     }
   return self->takers->len;
@@ -502,7 +506,7 @@ avi_gossipsub_flood (AviGossipsub *self, AviGossipsubTopic *topic, AviGossipMess
 /* FALSE: some subscribe, and to each it is too large. */
 static gboolean
 avi_gossipsub_check_takers (AviGossipsub *self, AviGossipsubTopic *topic, const AviGossipMessage *message,
-                            GError **error)
+                            gint64 now, GError **error)
 {
   gsize most = 0;
 
@@ -515,8 +519,13 @@ avi_gossipsub_check_takers (AviGossipsub *self, AviGossipsubTopic *topic, const 
       if (member->subscribed)
         most = MAX (most, member->peer->max_rpc);
     }
-  self->statistics.size_drops += topic->n_subscribers;
-  avi_gossipsub_count (self, topic, AVI_TOPIC_DROPPED_TOO_LARGE, topic->n_subscribers);
+  for (guint i = 0; i < topic->members->len; i++)
+    {
+      AviGossipsubMember *member = topic->members->pdata[i];
+
+      if (member->subscribed)
+        avi_gossipsub_drop_message (self, member->peer, message, AVI_TOPIC_DROPPED_TOO_LARGE, now);
+    }
   g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,
                "A message of %" G_GSIZE_FORMAT
                " bytes is too large for all that subscribe to “%s”: with its author and "
@@ -555,7 +564,7 @@ avi_gossipsub_publish (AviGossipsub *self, const char *name, GBytes *data, gint6
     }
 
   message = avi_gossipsub_make_message (self, topic, data);
-  if (!avi_gossipsub_check_takers (self, topic, message, error)
+  if (!avi_gossipsub_check_takers (self, topic, message, now, error)
       || !avi_gossipsub_note_seen (self, message, topic, now, error))
     return -1;
   avi_message_cache_put (self->cache, message);

@@ -57,6 +57,8 @@ static const Param params[] = {
   { PARAM ("seen-ttl", seen_ttl, TIME), 1000, HOUR, 2 * MINUTE },
   { PARAM ("max-message-size", max_message, SIZE), 1, AVI_GOSSIPSUB_MAX_MESSAGE, AVI_GOSSIPSUB_MAX_MESSAGE },
   { PARAM ("idontwant-threshold", idontwant_threshold, SIZE), 0, AVI_GOSSIPSUB_MAX_MESSAGE, 1024 },
+  { PARAM ("max-idontwant-ids", max_idontwant_ids, COUNT), 1, 100000, 1024 },
+  { PARAM ("idontwant-ttl", idontwant_ttl, TIME), 100, MINUTE, 3000 },
   { PARAM ("stagger-copies", stagger_copies, COUNT), 1, 128, 3 },
   { PARAM ("stagger-bandwidth", stagger_bandwidth, RATE), 0, 1e9, 1.25e6 },
   { PARAM ("flood-publish", flood_publish, SWITCH), 0, 1, 1 },

@@ -22,6 +22,8 @@ typedef struct
   gint64   fanout_ttl, prune_backoff, unsubscribe_backoff, seen_ttl;
   gsize    max_message;         /* bytes of data */
   gsize    idontwant_threshold; /* bytes of data, of which a message has more for IDONTWANT */
+  guint    max_idontwant_ids;   /* per peer and heartbeat, and remembered */
+  gint64   idontwant_ttl;       /* for which they are */
   guint    stagger_copies;      /* forwarded at once, of a message above idontwant_threshold */
   gsize    stagger_bandwidth;   /* bytes/s, of the links that the others wait for; 0: none waits */
   gboolean flood_publish;

@@ -78,6 +78,7 @@ avi_gossipsub_peer_heartbeat (AviGossipsubPeer *self)
   self->ids_asked_of_it = 0;
   self->ids_asked_by_it = 0;
   self->ids_unwanted_by_it = 0;
+  self->ids_unwanted_by_us = 0;
   self->ids_told = 0;
   self->ids_told_bytes = 0;
   self->grafts_again = 0;

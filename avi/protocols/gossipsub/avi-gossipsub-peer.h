@@ -10,6 +10,7 @@
 #include "avi-rpc-queue.h"
 #include "avi-score.h"
 #include "avi-seen-cache.h"
+#include "avi-topic-counts.h"
 
 G_BEGIN_DECLS
 
@@ -70,6 +71,7 @@ struct _AviGossipsubPeer
   guint                ids_asked_of_it;
   guint                ids_asked_by_it;
   guint                ids_unwanted_by_it;
+  guint                ids_unwanted_by_us;
   guint                ids_told;        /* by our IHAVEs */
   gsize                ids_told_bytes;
   guint                grafts_again;    /* while it was in the mesh */
@@ -77,7 +79,7 @@ struct _AviGossipsubPeer
   guint                offences;        /* flags */
   gboolean             found_slow;
 
-  guint64              n_dropped;       /* messages that were not sent to it, whyever; told by the heartbeat */
+  AviPeerDrops         drops;           /* told by the heartbeat */
   /* µs; until then it counts as slow. */
   gint64               slow_until;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The router's state, shared by its files: avi-gossipsub.c (its life and its doors), -membership.c
- * (peers, their subscriptions and ours), -messages.c (a message's way in, and ours out), -forwarding.c (others' on
- * their way), -control.c (what peers' control messages do), -heartbeat.c (what time does), -scoring.c (what peers are worth), -px.c
+ * (peers, their subscriptions and ours), -messages.c (a message's way in, and ours out),
+ * -forwarding.c (others' on their way), -control.c (what peers' control messages do), -heartbeat.c (what time does), -scoring.c (what peers are worth), -px.c
  * (whom peers hear of by a PRUNE). Tests look at it, to check that it agrees with itself.
  */
 #pragma once
@@ -45,14 +45,11 @@ G_BEGIN_DECLS
 #define AVI_GOSSIPSUB_MAX_DELIVERIES    4096               /* messages whose copies are counted (P3) */
 #define AVI_GOSSIPSUB_MAX_EXCHANGE      (8 * 1024)         /* bytes from which on a PRUNE names no more peers */
 #define AVI_GOSSIPSUB_MAX_EXCHANGED     16                 /* peers taken from PRUNEs, per heartbeat */
-#define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN                                                                                 \
- 3                                      /* of who is in the mesh, in a heartbeat, for each topic of
-                                                            * the peer: no offence yet */
-#define AVI_GOSSIPSUB_MAX_IHAVE_EXCESS  4                  /* times max-ihave-messages: likewise */
+/* Of who is in the mesh, in a heartbeat, for each of its topics: no offence yet. */
+#define AVI_GOSSIPSUB_MAX_GRAFTS_AGAIN  3
+#define AVI_GOSSIPSUB_MAX_EXCESS        4                  /* times max-ihave-messages, max-idontwant-ids: likewise */
 #define AVI_GOSSIPSUB_MAX_REFUSED       5                  /* answers refused, in a heartbeat: likewise */
 #define AVI_GOSSIPSUB_MAX_BACKOFF       3600               /* s; the longest that a peer may demand */
-#define AVI_GOSSIPSUB_MAX_UNWANTED         1024               /* ids of a peer's IDONTWANTs, per heartbeat and held */
-#define AVI_GOSSIPSUB_UNWANTED_TTL         (3 * G_USEC_PER_SEC)
 
 struct _AviGossipsub
 {
@@ -116,7 +113,10 @@ AviGossipsubMember *avi_gossipsub_ensure_member (AviGossipsub *self, AviGossipsu
 /* The topic's subscribers changed. */
 void                avi_gossipsub_announce      (AviGossipsub *self, AviGossipsubTopic *topic);
 
-/* What did not go to @peer since that was last told. */
+/* It does not go to @peer, for one of the reasons of AviPeerDrops: counted. */
+void                avi_gossipsub_drop_message  (AviGossipsub *self, AviGossipsubPeer *peer,
+                                                 const AviGossipMessage *message, AviTopicCount why, gint64 now);
+/* That is told. */
 void                avi_gossipsub_tell_dropped  (AviGossipsub *self, AviGossipsubPeer *peer);
 
 /* There may be something to send to @peer. */
@@ -132,8 +132,10 @@ void avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviS
 /* @topic: NULL: there is none to count for. */
 void                avi_gossipsub_count         (AviGossipsub *self, AviGossipsubTopic *topic, AviTopicCount what,
                                                  guint64 n);
+/* All that waits for it: its connection ended. */
+void                avi_gossipsub_drop_queued   (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now);
 /* Messages of more than @max bytes are taken back. */
-void                avi_gossipsub_drop_larger   (AviGossipsub *self, AviGossipsubPeer *peer, gsize max);
+void                avi_gossipsub_drop_larger   (AviGossipsub *self, AviGossipsubPeer *peer, gsize max, gint64 now);
 
 /* Into the mesh, and out of it with a back-off in µs; the peer is told. */
 void                avi_gossipsub_graft         (AviGossipsub *self, AviGossipsubMember *member, gint64 now);
@@ -164,8 +166,11 @@ void                avi_gossipsub_end_late_validations (AviGossipsub *self, gint
 void avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now);
 /* To the mesh and to those without one; not to whom it came from, nor to its author. */
 void avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now);
-/* To those who were to wait, and still are to have it. */
-void                avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 now);
+/* What was to wait @until then, to those who still are to have it. */
+void                avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 until, gint64 now);
+/* The peer's IWANT is answered; after what its author said earlier, where that waits for the peer. */
+void                avi_gossipsub_send_asked_for (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message,
+                                                  gint64 now);
 
 /* -control.c. FALSE: malformed. */
 gboolean            avi_gossipsub_receive_control (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan control,
@@ -199,11 +204,13 @@ void                avi_gossipsub_score_invalid (AviGossipsub *self, guint64 ser
 gboolean            avi_gossipsub_is_graylisted (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
 gboolean            avi_gossipsub_gossips_with  (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
 gboolean            avi_gossipsub_is_worth_publishing_to (AviGossipsub *self, const AviGossipsubPeer *peer, gint64 now);
-/* Whether it gets what we publish, what others do. */
+/* Whether what we publish is for it, were its score good; whether it is good enough for that. */
+gboolean            avi_gossipsub_is_addressed  (AviGossipsub *self, const AviGossipsubMember *member);
 gboolean            avi_gossipsub_publishes_to  (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
+/* Whether it gets what others publish. */
 gboolean            avi_gossipsub_forwards_to   (AviGossipsub *self, const AviGossipsubMember *member, gint64 now);
-/* @n messages did not go to it, since its queue is full. */
-void                avi_gossipsub_found_slow    (AviGossipsub *self, AviGossipsubPeer *peer, guint n, gint64 now);
+/* It does not take what it is sent. */
+void                avi_gossipsub_found_slow    (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now);
 /* P7, once a heartbeat for each kind. */
 void                avi_gossipsub_offend        (AviGossipsub *self, AviGossipsubPeer *peer,
                                                  AviGossipsubOffence offence, gint64 now);

@@ -169,17 +169,19 @@ avi_gossipsub_is_worth_publishing_to (AviGossipsub *self, const AviGossipsubPeer
 }
 
 gboolean
+avi_gossipsub_is_addressed (AviGossipsub *self, const AviGossipsubMember *member)
+{
+  return member->subscribed
+         && (self->params.flood_publish || member->peer->direct || member->place != AVI_MEMBER_OUTSIDE
+             || !avi_gossipsub_peer_has_mesh (member->peer));
+}
+
+gboolean
 avi_gossipsub_publishes_to (AviGossipsub *self, const AviGossipsubMember *member, gint64 now)
 {
-  const AviGossipsubPeer *peer = member->peer;
-
-  if (!member->subscribed)
-    return FALSE;
-  if (peer->direct || member->place == AVI_MEMBER_MESH)
-    return TRUE;
-  if (!self->params.flood_publish && member->place == AVI_MEMBER_OUTSIDE && avi_gossipsub_peer_has_mesh (peer))
-    return FALSE;
-  return avi_gossipsub_is_worth_publishing_to (self, peer, now);
+  return avi_gossipsub_is_addressed (self, member)
+         && (member->peer->direct || member->place == AVI_MEMBER_MESH
+             || avi_gossipsub_is_worth_publishing_to (self, member->peer, now));
 }
 
 gboolean
@@ -197,14 +199,12 @@ avi_gossipsub_forwards_to (AviGossipsub *self, const AviGossipsubMember *member,
 /* --- slowness and misbehaviour --- */
 
 void
-avi_gossipsub_found_slow (AviGossipsub *self, AviGossipsubPeer *peer, guint n, gint64 now)
+avi_gossipsub_found_slow (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
-  peer->n_dropped += n;
   peer->slow_until = self->slow_until = now + AVI_GOSSIPSUB_SLOW_TIME;
   if (!peer->found_slow)
     avi_score_slow (self->score, peer->score, now);
   peer->found_slow = TRUE;
-  avi_gossipsub_wake (self, now);
 }
 
 void

@@ -269,11 +269,11 @@ avi_gossipsub_tell_dropped (AviGossipsub *self, AviGossipsubPeer *peer)
 {
   AviGossipsubEvent event = { .type = AVI_GOSSIPSUB_EVENT_DROPPED };
 
-  if (peer->n_dropped == 0)
+  if (avi_peer_drops_sum (&peer->drops) == 0)
     return;
   event.peer = g_memdup2 (&peer->id, sizeof peer->id);
-  event.n_messages = peer->n_dropped;
-  peer->n_dropped = 0;
+  event.drops = peer->drops;
+  peer->drops = (AviPeerDrops) { 0 };
   g_array_append_val (self->events, event);
 }
 
@@ -293,10 +293,28 @@ avi_gossipsub_send (AviGossipsub *self, AviGossipsubPeer *peer)
     g_queue_unlink (&self->sending, &peer->sending);
 }
 
-static void
-avi_gossipsub_count_message (AviGossipsub *self, const AviGossipMessage *message, AviTopicCount what)
+void
+avi_gossipsub_drop_message (AviGossipsub *self, AviGossipsubPeer *peer, const AviGossipMessage *message,
+                            AviTopicCount why, gint64 now)
 {
-  avi_gossipsub_count (self, avi_gossipsub_find_topic (self, message->fields.topic), what, 1);
+  avi_gossipsub_count (self, avi_gossipsub_find_topic (self, message->fields.topic), why, 1);
+  if (why == AVI_TOPIC_DROPPED_QUEUE)
+    {
+      self->statistics.queue_drops++;
+      peer->drops.queue++;
+      avi_gossipsub_found_slow (self, peer, now);
+    }
+  else if (why == AVI_TOPIC_DROPPED_TOO_LARGE)
+    {
+      self->statistics.size_drops++;
+      peer->drops.too_large++;
+    }
+  else
+    {
+      self->statistics.score_drops++;
+      peer->drops.score++;
+    }
+  avi_gossipsub_wake (self, now); /* the heartbeat tells it */
 }
 
 /* Whatever made room on the peer's queue. */
@@ -304,17 +322,14 @@ static void
 avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
   AviRpcQueueDropped *dropped = &self->dropped;
-  guint n = dropped->messages->len + dropped->n_gossip;
 
-  if (n == 0)
-    return;
-  if (dropped->messages->len > 0)
-    avi_gossipsub_found_slow (self, peer, dropped->messages->len, now);
-  for (guint i = 0; i < dropped->messages->len; i++)
-    avi_gossipsub_count_message (self, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE);
-  g_ptr_array_set_size (dropped->messages, 0);
+  self->statistics.queue_drops += dropped->n_gossip;
   dropped->n_gossip = 0;
-  self->statistics.queue_drops += n;
+  if (dropped->messages->len == 0)
+    return;
+  for (guint i = 0; i < dropped->messages->len; i++)
+    avi_gossipsub_drop_message (self, peer, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE, now);
+  g_ptr_array_set_size (dropped->messages, 0);
 }
 
 static gboolean
@@ -322,10 +337,7 @@ avi_gossipsub_check_size (AviGossipsub *self, AviGossipsubPeer *peer, const AviG
 {
   if (avi_gossipsub_peer_takes (peer, message))
     return TRUE;
-  self->statistics.size_drops++;
-  peer->n_dropped++;
-  avi_gossipsub_wake (self, now);
-  avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_TOO_LARGE);
+  avi_gossipsub_drop_message (self, peer, message, AVI_TOPIC_DROPPED_TOO_LARGE, now);
   return FALSE;
 }
 
@@ -336,11 +348,7 @@ avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const Av
 {
   avi_gossipsub_count_dropped (self, peer, now);
   if (!queued)
-    {
-      avi_gossipsub_found_slow (self, peer, 1, now);
-      self->statistics.queue_drops++;
-      avi_gossipsub_count_message (self, message, AVI_TOPIC_DROPPED_QUEUE);
-    }
+    avi_gossipsub_drop_message (self, peer, message, AVI_TOPIC_DROPPED_QUEUE, now);
   avi_gossipsub_send (self, peer);
   return queued;
 }
@@ -373,15 +381,20 @@ avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan f
 }
 
 void
-avi_gossipsub_drop_larger (AviGossipsub *self, AviGossipsubPeer *peer, gsize max)
+avi_gossipsub_drop_queued (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
+{
+  avi_rpc_queue_drop_all (&peer->queue, &self->dropped);
+  avi_gossipsub_count_dropped (self, peer, now);
+}
+
+void
+avi_gossipsub_drop_larger (AviGossipsub *self, AviGossipsubPeer *peer, gsize max, gint64 now)
 {
   GPtrArray *messages = self->dropped.messages;
 
   avi_rpc_queue_drop_larger (&peer->queue, max, &self->dropped);
   for (guint i = 0; i < messages->len; i++)
-    avi_gossipsub_count_message (self, messages->pdata[i], AVI_TOPIC_DROPPED_TOO_LARGE);
-  self->statistics.size_drops += messages->len;
-  peer->n_dropped += messages->len;
+    avi_gossipsub_drop_message (self, peer, messages->pdata[i], AVI_TOPIC_DROPPED_TOO_LARGE, now);
   g_ptr_array_set_size (messages, 0);
   avi_gossipsub_send (self, peer);
 }
@@ -493,7 +506,7 @@ void
 avi_gossipsub_tick (AviGossipsub *self, gint64 now)
 {
   avi_gossipsub_end_late_validations (self, now);
-  avi_gossipsub_forward_staggered (self, now);
+  avi_gossipsub_forward_staggered (self, now, now);
   if (now >= self->next_heartbeat)
     avi_gossipsub_heartbeat (self, now);
 }

@@ -61,7 +61,7 @@ typedef enum
   AVI_GOSSIPSUB_EVENT_VALIDATE,   /* show message (transfer full) to the program, then `validated (ticket)` */
   AVI_GOSSIPSUB_EVENT_SUBSCRIBERS, /* topic now has n_peers subscribers among our peers */
   AVI_GOSSIPSUB_EVENT_UNHEARD,    /* we publish on topic, to which none of n_peers, all there are, subscribes */
-  AVI_GOSSIPSUB_EVENT_DROPPED,    /* n_messages did not go to peer, for it reads too slowly or takes none so large */
+  AVI_GOSSIPSUB_EVENT_DROPPED,    /* messages did not go to peer: drops */
   AVI_GOSSIPSUB_EVENT_DIAL        /* a connection with peer is of use; record says where it is, if it is its own */
 } AviGossipsubEventType;
 
@@ -93,7 +93,7 @@ typedef struct
   AviPublicKey         *key;
   AviSpan               signed_bytes;
   AviSpan               signature;
-  guint64               n_messages;
+  AviPeerDrops          drops;
   AviPeerId            *peer;
   /* DIAL: what teller, a good peer, says of peer; nothing of it is checked. */
   AviPeerId            *teller;
@@ -112,6 +112,7 @@ typedef struct
   guint64 validate_drops;  /* dropped: no validator had an opinion in time, or too many messages waited for one */
   guint64 queue_drops;     /* messages and gossip not sent to a peer at max_queue, the oldest of others' first */
   guint64 size_drops;      /* messages not sent to a peer that takes none so large */
+  guint64 score_drops;     /* messages of ours not sent to a peer below publish-threshold */
   guint64 limit_drops;     /* subscriptions and gossip of peers beyond a limit, not looked at */
   guint64 iwant_recovered; /* messages that came by IWANT */
   guint64 spared;          /* messages not sent to a peer that has them already, as it said by IDONTWANT */
@@ -173,7 +174,10 @@ void     avi_gossipsub_set_ready   (AviGossipsub *self, const AviPeerId *peer, g
 
 /* The peer ends our stream at an RPC of more than @max_rpc bytes, its length not counted: for the rest of its
  * stay it gets no message that makes a larger one, nor is it told of one. */
-void     avi_gossipsub_limit_peer  (AviGossipsub *self, const AviPeerId *peer, gsize max_rpc);
+void     avi_gossipsub_limit_peer  (AviGossipsub *self, const AviPeerId *peer, gsize max_rpc, gint64 now);
+
+/* What waits to be passed on waits no longer: we stop. */
+void     avi_gossipsub_hurry       (AviGossipsub *self, gint64 now);
 
 /* FALSE with AVI_ERROR_INVALID_ARGUMENT where @topic is no name for a topic. */
 gboolean avi_gossipsub_check_topic (const char *topic, GError **error);

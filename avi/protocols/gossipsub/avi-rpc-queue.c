@@ -289,6 +289,14 @@ avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max, AviRpcQueueDropped *dro
     }
 }
 
+void
+avi_rpc_queue_drop_all (AviRpcQueue *self, AviRpcQueueDropped *dropped)
+{
+  for (guint rank = 0; rank < AVI_RPC_QUEUE_N_RANKS; rank++)
+    while (avi_rpc_queue_lane_count (&self->lanes[rank]) > 0)
+      g_ptr_array_add (dropped->messages, avi_rpc_queue_take_message (self, rank));
+}
+
 gboolean
 avi_rpc_queue_drop (AviRpcQueue *self, AviMessageId id)
 {

@@ -98,6 +98,8 @@ void     avi_rpc_queue_expire    (AviRpcQueue *self, gint64 when, AviRpcQueueDro
 guint64  avi_rpc_queue_get_first_own (const AviRpcQueue *self);
 /* Takes out messages of more than @max bytes, as part of an RPC. */
 void     avi_rpc_queue_drop_larger (AviRpcQueue *self, gsize max, AviRpcQueueDropped *dropped);
+/* All messages. */
+void     avi_rpc_queue_drop_all    (AviRpcQueue *self, AviRpcQueueDropped *dropped);
 /* @fields: of a ControlMessage, at most AVI_RPC_QUEUE_MAX_GOSSIP. FALSE: no room. */
 gboolean avi_rpc_queue_gossip    (AviRpcQueue *self, AviSpan fields, AviRpcQueueDropped *dropped);
 

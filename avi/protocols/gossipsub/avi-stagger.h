@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * AviStagger: copies of large messages that are not sent at once, in the order in which they were to be: whoever is to
- * get one has until then the time to say, by IDONTWANT, that another peer was quicker. Used by the router's files only.
+ * AviStagger: copies of large messages that are not sent at once: whoever is to get one has until then the time to say,
+ * by IDONTWANT, that another peer was quicker. Of one author none goes before those that came earlier. Used by the
+ * router's files only.
  */
 #pragma once
 
@@ -14,7 +15,7 @@ typedef struct
   AviGossipMessage *message;
   gint64            due;   /* µs */
   GArray           *peers; /* of guint64: serials of those that wait for it */
-  GList             link;  /* data: this */
+  GList             link, author_link; /* data: this */
 } AviStaggered;
 
 typedef struct _AviStagger AviStagger;
@@ -23,11 +24,13 @@ typedef struct _AviStagger AviStagger;
 AviStagger       *avi_stagger_new  (guint max, gsize max_bytes);
 void              avi_stagger_free (AviStagger *self);
 
-/* Takes @peers, and a reference on @message, which goes no earlier than what came before it. FALSE: there is no room,
- * and nothing was taken. */
+/* Takes @peers, and a reference on @message, which is not among those that are here. FALSE: there is no room, and nothing
+ * was taken. */
 gboolean          avi_stagger_add  (AviStagger *self, AviGossipMessage *message, GArray *peers, gint64 due);
+/* Whether @peer waits for that message. */
+gboolean          avi_stagger_waits    (AviStagger *self, const AviMessageId *id, guint64 peer);
 /* @peer does not wait for that message any more, if it did. */
-void              avi_stagger_drop (AviStagger *self, const AviMessageId *id, guint64 peer);
+void              avi_stagger_drop     (AviStagger *self, const AviMessageId *id, guint64 peer);
 /* The first message of @author that @peer waits for, which it then does no more: (transfer full); NULL: none */
 AviGossipMessage *avi_stagger_take_for (AviStagger *self, const AviPeerId *author, guint64 peer);
 /* The next one whose time has come, with whoever still waits for it: (transfer full); NULL: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * AviTopicCounts: what is counted of one topic. The router counts what it sees since it was last asked; the
- * core adds that up over the life of a device. Plain numbers: nothing is done here.
+ * core adds that up over the life of a device. AviPeerDrops: the same of one peer. Plain numbers: nothing is done here.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ typedef enum
   AVI_TOPIC_DROPPED_SUBSCRIPTION, /* the program did not take it in time */
   AVI_TOPIC_DROPPED_HELD,         /* nobody came to subscribe */
   AVI_TOPIC_DROPPED_DUPLICATE,    /* of ours, without an author: said lately */
+  AVI_TOPIC_DROPPED_SCORE,        /* of ours, not sent to a peer below publish-threshold, once for each */
   AVI_N_TOPIC_COUNTS
 } AviTopicCount;
 
@@ -34,5 +35,17 @@ typedef struct
 {
   guint64 n[AVI_N_TOPIC_COUNTS];
 } AviTopicCounts;
+
+/* Of these, what did not go to one peer. */
+typedef struct
+{
+  guint64 queue, too_large, score;
+} AviPeerDrops;
+
+static inline guint64
+avi_peer_drops_sum (const AviPeerDrops *self)
+{
+  return self->queue + self->too_large + self->score;
+}
 
 G_END_DECLS

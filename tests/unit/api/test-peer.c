@@ -86,6 +86,35 @@ test_properties (void)
   g_assert_cmpint (source, ==, AVI_PEER_SOURCE_DIAL);
 }
 
+static void
+count_up (guint *n)
+{
+  (*n)++;
+}
+
+/* Of what a peer below publish-threshold is not sent. */
+static void
+test_dropped (void)
+{
+  g_autoptr(AviDevice) device = start_device ("kitchen");
+  g_autoptr(AviDevice) other = start_device ("bedroom");
+  g_autoptr(AviPeer) peer = connect_devices (device, other);
+  g_autoptr(AviSubscription) subscription = NULL;
+  g_autoptr(GError) error = NULL;
+  guint told = 0;
+
+  subscription = avi_device_subscribe (other, "chat", &error);
+  g_assert_no_error (error);
+  wait_until (avi_device_publish_text (device, "chat", "first", NULL) == 1);
+  g_signal_connect_swapped (peer, "notify::dropped", G_CALLBACK (count_up), &told);
+  avi_device_set_peer_score (device, avi_peer_get_id (peer), -1000, &error);
+  g_assert_no_error (error);
+  wait_until (avi_device_publish_text (device, "chat", "second", NULL) == 1
+              && avi_peer_get_dropped (peer) > 0);
+  g_assert_cmpuint (told, >, 0);
+  g_signal_handlers_disconnect_by_data (peer, &told);
+}
+
 /* It tells what was known last, but for what cannot be any more. */
 static void
 test_without_device (void)
@@ -115,6 +144,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/peer/tells what is known, and notifies of what changed when it goes", test_life);
   g_test_add_func ("/peer/its properties are what its getters say", test_properties);
+  g_test_add_func ("/peer/what it is not sent is counted", test_dropped);
   g_test_add_func ("/peer/stays usable without its device", test_without_device);
   return g_test_run ();
 }

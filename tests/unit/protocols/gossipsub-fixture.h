@@ -208,7 +208,8 @@ gossip_note_event (Gossip *g, AviGossipsubEvent *event)
       break;
 
     case AVI_GOSSIPSUB_EVENT_DROPPED:
-      gossip_note (g->told, "%" G_GUINT64_FORMAT " did not go to %u", event->n_messages, gossip_number (event->peer));
+      gossip_note (g->told, "%u %u %u did not go to %u", (guint) event->drops.queue, (guint) event->drops.too_large,
+                   (guint) event->drops.score, gossip_number (event->peer));
       break;
 
     case AVI_GOSSIPSUB_EVENT_UNHEARD:

@@ -159,6 +159,20 @@ test_limit (Gossip *g, gconstpointer data)
   g_assert_cmpuint (gossip_statistics (g).limit_drops, ==, MANY - 1024);
 }
 
+/* We say no more than is looked at where a peer is like us. */
+static void
+test_said_limit (Gossip *g, gconstpointer data)
+{
+  add (g, 1, AVI_GOSSIPSUB_PROTOCOL_1_2);
+  add (g, 2, AVI_GOSSIPSUB_PROTOCOL_1_2);
+  for (guint i = 0; i < MANY; i++)
+    gossip_say_message (g, 1, 9, "chat", large_text);
+  g_assert_cmpuint (gossip_count_sent (g, "2 idontwant"), ==, 1024);
+  gossip_wait (g, SECOND);
+  gossip_say_message (g, 1, 9, "chat", large_text);
+  g_assert_cmpuint (gossip_count_sent (g, "2 idontwant"), ==, 1);
+}
+
 /* Ids of no form that we know, and those of messages that nobody has. */
 static void
 test_odd (Gossip *g, gconstpointer data)
@@ -231,6 +245,7 @@ main (int argc, char **argv)
   ADD ("nor is what waits for it already", test_spared_from_queue);
   ADD ("it is remembered for some seconds", test_forgotten);
   ADD ("and so many per heartbeat", test_limit);
+  ADD ("nor do we say more", test_said_limit);
   ADD ("ids of no form, or of no message, do nothing", test_odd);
   ADD ("what a peer asks for it is sent all the same", test_iwant);
   ADD ("the first RPC of a stream says that we have no extensions", test_extensions);

@@ -147,7 +147,7 @@ test_replaced_whole (Gossip *g, gconstpointer data)
 
   gossip_add (g, 1);
   gossip_assert_sent (g, "1 subscribe a");
-  gossip_assert_told (g, "0 subscribe to a");
+  gossip_assert_told (g, "0 subscribe to a; 1 0 0 did not go to 1");
   gossip_say_subscribe (g, 1, "a", TRUE);
   gossip_assert_sent (g, "1 graft a");
 }

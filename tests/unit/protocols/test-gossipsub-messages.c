@@ -283,6 +283,9 @@ test_late_peer (Gossip *g, gconstpointer data)
   gossip_wait (g, 11 * SECOND);
   avi_gossipsub_set_ready (g->router, gossip_id (1), TRUE);
   gossip_assert_sent (g, "1 message chat: late; 1 message chat: ours; 2 message chat: ours");
+  g_assert_cmpuint (gossip_statistics (g).queue_drops, ==, 1);
+  gossip_wait (g, SECOND);
+  g_assert_nonnull (gossip_find_line (g->told, "1 0 0 did not go to 1"));
 
   /* Nothing is left to be sent. */
   avi_gossipsub_set_ready (g->router, gossip_id (1), FALSE);
@@ -304,7 +307,7 @@ test_limited_peer (Gossip *g, gconstpointer data)
   avi_gossipsub_set_ready (g->router, gossip_id (1), FALSE);
   g_assert_cmpint (gossip_publish (g, "chat", text), ==, 2);
   g_assert_cmpint (gossip_publish (g, "chat", "small"), ==, 2);
-  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC);
+  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC, g->now);
   g_assert_cmpuint (gossip_statistics (g).size_drops, ==, 1);
   avi_gossipsub_set_ready (g->router, gossip_id (1), TRUE);
   g_assert_cmpint (gossip_publish (g, "chat", text), ==, 1);
@@ -327,7 +330,7 @@ test_limited_peer_is_not_told (Gossip *g, gconstpointer data)
 
   gossip_add_subscribers (g, 1, 1, "chat");
   gossip_say_prune (g, 1, "chat", 60);
-  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC);
+  avi_gossipsub_limit_peer (g->router, gossip_id (1), AVI_GOSSIPSUB_MAX_OLD_RPC, g->now);
   gossip_forget (g);
   gossip_say_message (g, 2, 9, "chat", text);
   gossip_wait (g, 2 * SECOND);
@@ -347,7 +350,7 @@ test_too_large_for_all (Gossip *g, gconstpointer data)
   gossip_add_subscribers (g, 1, 2, "chat");
   gossip_forget (g);
   for (guint i = 1; i <= 2; i++)
-    avi_gossipsub_limit_peer (g->router, gossip_id (i), AVI_GOSSIPSUB_MAX_OLD_RPC);
+    avi_gossipsub_limit_peer (g->router, gossip_id (i), AVI_GOSSIPSUB_MAX_OLD_RPC, g->now);
   g_assert_cmpint (avi_gossipsub_publish (g->router, "chat", bytes, g->now, &error), ==, -1);
   g_assert_error (error, AVI_ERROR, AVI_ERROR_LIMIT);
   g_assert_nonnull (strstr (error->message, "1048576 bytes is too large for all that subscribe to “chat”"));

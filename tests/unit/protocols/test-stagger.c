@@ -4,7 +4,7 @@
 #include "protocols/gossipsub/avi-signing.h"
 #include "protocols/gossipsub/avi-stagger.h"
 
-#define MOST     4
+#define MOST     8
 #define NO_LIMIT (1024 * 1024)
 #define AUTHOR_A 0x0a
 #define AUTHOR_B 0x0b
@@ -21,7 +21,7 @@ author_id (guint8 author)
   return (AviPeerId) { .len = 2, .bytes = { 0, author } };
 }
 
-/* Waited for by peers 1 to @n_peers: what it says does not matter, nor that it is not signed. */
+/* Waited for by peers 1 to @n_peers: what it says does not matter. Of author 0: it is not signed. */
 static gboolean
 add_of (AviStagger *stagger, guint8 author, guint64 n, const char *text, guint n_peers, gint64 due)
 {
@@ -33,7 +33,9 @@ add_of (AviStagger *stagger, guint8 author, guint64 n, const char *text, guint n
 
   g_assert_true (avi_gossip_fields_read (&fields, AVI_SPAN (raw->data, raw->len), NULL));
   message = avi_gossip_message_new (&fields, id (n), content_id);
-  message->fields.from = author_id (author);
+  message->fields.is_signed = author != 0;
+  if (message->fields.is_signed)
+    message->fields.from = author_id (author);
   for (guint64 peer = 1; peer <= n_peers; peer++)
     g_array_append_val (peers, peer);
   if (avi_stagger_add (stagger, message, peers, due))
@@ -68,6 +70,11 @@ test_time (void)
   g_assert_null (avi_stagger_take_due (stagger, G_MAXINT64));
   g_assert_true (add (stagger, 1, 2, 100));
   g_assert_true (add (stagger, 2, 3, 50)); /* not before the other */
+  g_assert_true (add_of (stagger, AUTHOR_B, 4, "hello", 1, 60));
+  g_assert_true (add_of (stagger, 0, 5, "hello", 1, 80)); /* nobody's: in no order */
+  g_assert_true (add_of (stagger, 0, 6, "hello", 1, 70));
+  for (guint64 n = 4; n <= 6; n++)
+    assert_due (stagger, 80, n == 4 ? 4 : 11 - n, 1);
   g_assert_true (add (stagger, 3, 1, 120));
   g_assert_cmpint (avi_stagger_get_deadline (stagger), ==, 100);
   g_assert_null (avi_stagger_take_due (stagger, 99));
@@ -85,7 +92,10 @@ test_drop (void)
   AviMessageId first = id (1), other = id (9);
 
   add (stagger, 1, 2, 100);
+  g_assert_true (avi_stagger_waits (stagger, &first, 1));
   avi_stagger_drop (stagger, &first, 1);
+  g_assert_false (avi_stagger_waits (stagger, &first, 1));
+  g_assert_false (avi_stagger_waits (stagger, &other, 1));
   avi_stagger_drop (stagger, &first, 1);
   avi_stagger_drop (stagger, &first, 7);
   avi_stagger_drop (stagger, &other, 2);
@@ -123,6 +133,7 @@ test_order (void)
   assert_due (stagger, 100, 1, 1);
   assert_due (stagger, 100, 2, 1);
   g_assert_null (avi_stagger_take_due (stagger, 100));
+  assert_taken (stagger, AUTHOR_A, 2, 0);
 }
 
 static void
