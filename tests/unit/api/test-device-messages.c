@@ -211,6 +211,41 @@ hold (AviDevice *device, const char *topic, const char *text, GError **error)
 }
 
 /* Published while nobody is there, it comes, in order, and before what is published then. */
+/* Each knows only the hub, which sends on one copy at once, the others after a tenth of a second. */
+static void
+test_hub_stops (void)
+{
+  g_autoptr(AviDevice) hub = new_device ("hub");
+  g_autoptr(AviPubsubParams) params = avi_pubsub_params_new ();
+  g_autoptr(AviSubscription) subscription = NULL;
+  g_autoptr(GPtrArray) leaves = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autofree char *text = g_strnfill (64 * 1024, 'x');
+  g_autoptr(GError) error = NULL;
+  guint n_heard = 0;
+
+  g_assert_true (avi_pubsub_params_set_number (params, "stagger-copies", 1, NULL));
+  avi_device_set_pubsub_params (hub, params);
+  avi_device_start (hub, NULL, &error);
+  g_assert_no_error (error);
+  subscription = subscribe (hub, "x");
+  for (guint i = 0; i < 4; i++)
+    {
+      AviDevice *leaf = start_device ("leaf");
+      AviSubscription *heard = subscribe (leaf, "x");
+
+      g_signal_connect_swapped (heard, "message", G_CALLBACK (count), &n_heard);
+      g_ptr_array_add (leaves, leaf);
+      g_ptr_array_add (leaves, heard);
+      g_object_unref (connect_devices (leaf, hub));
+      await_subscribers (leaf, "x", 1);
+    }
+  await_subscribers (hub, "x", 4);
+  g_assert_cmpint (avi_device_publish_text (leaves->pdata[0], "x", text, NULL), ==, 1);
+  wait_until (n_heard > 0);
+  stop_device (hub);
+  wait_until (n_heard == 3);
+}
+
 static void
 test_hold (void)
 {
@@ -487,6 +522,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device-messages/the synchronous form says how many have it", test_publish_sync);
   g_test_add_func ("/device-messages/a small message that comes alone is sent before publish returns",
                    test_sent_at_once);
+  g_test_add_func ("/device-messages/what a device is passing on goes out when it stops", test_hub_stops);
   g_test_add_func ("/device-messages/what is held comes to the first who subscribes, in order", test_hold);
   g_test_add_func ("/device-messages/no more is held than may be, and the error says of what", test_hold_limits);
   g_test_add_func ("/device-messages/what is held for too long, or at a stop, is dropped, told and counted",

@@ -86,12 +86,6 @@ test_properties (void)
   g_assert_cmpint (source, ==, AVI_PEER_SOURCE_DIAL);
 }
 
-static void
-count_up (guint *n)
-{
-  (*n)++;
-}
-
 /* Of what a peer below publish-threshold is not sent. */
 static void
 test_dropped (void)
@@ -106,7 +100,7 @@ test_dropped (void)
   subscription = avi_device_subscribe (other, "chat", &error);
   g_assert_no_error (error);
   wait_until (avi_device_publish_text (device, "chat", "first", NULL) == 1);
-  g_signal_connect_swapped (peer, "notify::dropped", G_CALLBACK (count_up), &told);
+  g_signal_connect_swapped (peer, "notify::dropped", G_CALLBACK (count), &told);
   avi_device_set_peer_score (device, avi_peer_get_id (peer), -1000, &error);
   g_assert_no_error (error);
   wait_until (avi_device_publish_text (device, "chat", "second", NULL) == 1
