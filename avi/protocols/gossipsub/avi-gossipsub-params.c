@@ -219,6 +219,13 @@ avi_gossipsub_params_get_name (guint n, gboolean *is_time, gboolean *of_topic)
   return params[n].name;
 }
 
+void
+avi_gossipsub_params_get_range (guint n, double *least, double *most)
+{
+  *least = params[n].least;
+  *most = params[n].most;
+}
+
 const AviTopicScoreParams *
 avi_gossipsub_params_find_topic (const AviGossipsubParams *self, const char *topic)
 {

@@ -51,6 +51,8 @@ void     avi_gossipsub_params_clear (AviGossipsubParams *self);
 
 /* The names, in an order that stays; NULL: there are no more. @is_time: in ms. @of_topic: also one of a topic's own. */
 const char *avi_gossipsub_params_get_name (guint n, gboolean *is_time, gboolean *of_topic);
+/* Of the one of that place: the least and the most that it may be, times in ms. */
+void        avi_gossipsub_params_get_range (guint n, double *least, double *most);
 /* @topic: NULL: what holds for all. Times in ms. Errors: AVI_ERROR_INVALID_ARGUMENT, with the name, the value and the
  * range; AVI_ERROR_LIMIT. */
 gboolean avi_gossipsub_params_set   (AviGossipsubParams *self, const char *topic, const char *name, double value,

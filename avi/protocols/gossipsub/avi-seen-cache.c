@@ -39,11 +39,11 @@ avi_seen_cache_new (gint64 ttl, guint max)
 {
   AviSeenCache *self;
 
-  g_return_val_if_fail (ttl >= MS && ttl < G_MAXINT32 * MS && max >= SMALLEST && (max & (max - 1)) == 0, NULL);
+  g_return_val_if_fail (ttl >= MS && ttl < G_MAXINT32 * MS && max <= 1u << 30, NULL);
 
   self = g_new0 (AviSeenCache, 1);
   self->ttl = ttl;
-  self->max = max;
+  self->max = MAX (SMALLEST, 1u << g_bit_storage (max - 1));
   return self;
 }
 

@@ -12,13 +12,13 @@ G_BEGIN_DECLS
 
 typedef struct _AviSeenCache AviSeenCache;
 
-/* @ttl: µs, from 1,000 up. @max: ids held, a power of two from 16 up. */
+/* @ttl: µs, from 1,000 up. @max: ids held, from 1 up; rounded up to a power of two, and to 16. */
 AviSeenCache *avi_seen_cache_new      (gint64 ttl, guint max);
 void          avi_seen_cache_free     (AviSeenCache *self);
 /* FALSE: it is known already, and goes on from when it was first added. */
 gboolean      avi_seen_cache_add      (AviSeenCache *self, AviMessageId id, gint64 now);
 gboolean      avi_seen_cache_contains (AviSeenCache *self, AviMessageId id, gint64 now);
-/* How many ids take up room: @max is never passed. */
+/* How many ids take up room: @max, rounded up, is never passed. */
 guint         avi_seen_cache_get_size (AviSeenCache *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AviSeenCache, avi_seen_cache_free)

@@ -92,6 +92,24 @@ test_model (void)
     }
 }
 
+static void
+test_odd_sizes (void)
+{
+  static const guint sizes[][2] = { { 1, 16 }, { 16, 16 }, { 17, 32 }, { 1000, 1024 }, { 1024, 1024 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autoptr(AviSeenCache) cache = avi_seen_cache_new (TTL, sizes[i][0]);
+
+      for (guint64 n = 0; n < 4 * sizes[i][1]; n++)
+        {
+          avi_seen_cache_add (cache, id (n), 0);
+          g_assert_true (avi_seen_cache_contains (cache, id (n), 0));
+          g_assert_cmpuint (avi_seen_cache_get_size (cache), <=, sizes[i][1]);
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -101,5 +119,6 @@ main (int argc, char **argv)
   g_test_add_func ("/seen-cache/the newest half stays where there are too many", test_count);
   g_test_add_func ("/seen-cache/a long pause leaves nothing", test_long_pause);
   g_test_add_func ("/seen-cache/agrees with a table of everything", test_model);
+  g_test_add_func ("/seen-cache/may be of any size", test_odd_sizes);
   return g_test_run ();
 }
