@@ -282,6 +282,7 @@ sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
     .limit_drops = theirs.limit_drops,
     .iwant_recovered = theirs.iwant_recovered,
     .broken_promises = theirs.broken_promises,
+    .spared = theirs.spared,
     .graylisted = theirs.graylisted,
     .offences = theirs.offences,
     .grafts_refused = theirs.grafts_refused,

@@ -64,6 +64,7 @@ typedef struct
 {
   guint64 received, delivered, duplicates, forwarded, invalid, queue_drops, limit_drops;
   guint64 iwant_recovered, broken_promises;
+  guint64 spared; /* copies not sent, for IDONTWANT */
   guint64 graylisted, offences, grafts_refused, px_told, px_taken;
 } SimRouterStatistics;
 
