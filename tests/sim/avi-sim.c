@@ -20,7 +20,7 @@ typedef struct
 
 static const SimOption options[] = {
   { "nodes", "network", "nodes", "N", "How many nodes (1000)" },
-  { "topology", "network", "topology", "NAME", "Who knows whom: regular (at random), full, line" },
+  { "topology", "network", "topology", "NAME", "Who knows whom: regular (at random), full, line, star" },
   { "degree", "network", "degree", "N", "Connections per node (20)" },
   { "latency", "network", "latency", "TIME", "Of each link, one way: 20ms, or a range, 5ms..80ms" },
   { "jitter", "network", "jitter", "TIME", "What may come on top, each time anew" },
