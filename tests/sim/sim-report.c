@@ -26,6 +26,7 @@ static const SimMetric metrics[] = {
   { METRIC ("p99", p99, TRUE) },
   { METRIC ("slowest", slowest, TRUE) },
   { METRIC ("copies", copies, FALSE) },
+  { METRIC ("spared", spared, FALSE) },
   { METRIC ("sent", sent, FALSE) },
   { METRIC ("received", received, FALSE) },
   { METRIC ("mesh", mesh, FALSE) },
@@ -205,6 +206,7 @@ sim_report_make (SimReport *self, Sim *sim, guint victim, gint64 from, gint64 to
 
   *self = (SimReport) {
     .n_nodes = sim->nodes->len,
+    .spared = sum.spared,
     .recovered = sum.iwant_recovered,
     .broken_promises = sum.broken_promises,
     .invalid = sum.invalid,
@@ -251,7 +253,8 @@ sim_report_to_text (const SimReport *self, const SimScenario *scenario, Sim *sim
     g_string_append_printf (out, "victim    %.4f %%\n", 100 * self->victim_delivery);
   g_string_append_printf (out, "latency   median %.1f ms, 90 %% %.1f ms, 99 %% %.1f ms, slowest %.1f ms\n",
                           self->median / 1000, self->p90 / 1000, self->p99 / 1000, self->slowest / 1000);
-  g_string_append_printf (out, "copies    %.3f per node and message\n", self->copies);
+  g_string_append_printf (out, "copies    %.3f per node and message; %.0f more spared by IDONTWANT\n", self->copies,
+                          self->spared);
   g_string_append_printf (out, "bytes     %.0f sent and %.0f received per node and second\n", self->sent,
                           self->received);
   g_string_append_printf (out, "mesh      %.0f to %.0f peers at the end, %.2f on average, %.1f %% of them hostile\n",

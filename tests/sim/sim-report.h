@@ -28,6 +28,7 @@ typedef struct
   double   mesh_hostile;        /* the share of them that is hostile */
   double   mesh_onesided;       /* of connections between honest nodes: in the mesh of one end only */
   /* Of all honest nodes together: */
+  double   spared;              /* copies not sent, since the peer said IDONTWANT */
   double   recovered, broken_promises, invalid, queue_drops, limit_drops;
   double   graylisted;          /* RPCs not listened to */
   double   offences, grafts_refused, px_taken;

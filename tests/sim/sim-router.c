@@ -23,15 +23,6 @@ sim_router_make_record (AviKeyPair *identity)
   return avi_peer_record_seal (identity, 1, addresses);
 }
 
-gboolean
-sim_router_has (const char *feature)
-{
-  /* Names of what the router can do, as it comes to: "score", "idontwant", "px", "validators". */
-  static const char *const features[] = { "idontwant", "px", "score", "validators", NULL };
-
-  return g_strv_contains (features, feature);
-}
-
 /* NULL: there is none of this name. */
 static const char *
 sim_router_find_param (const char *name, gboolean *is_time)
@@ -291,6 +282,7 @@ sim_router_get_statistics (SimRouter *self, SimRouterStatistics *out)
     .limit_drops = theirs.limit_drops,
     .iwant_recovered = theirs.iwant_recovered,
     .broken_promises = theirs.broken_promises,
+    .spared = theirs.spared,
     .graylisted = theirs.graylisted,
     .offences = theirs.offences,
     .grafts_refused = theirs.grafts_refused,

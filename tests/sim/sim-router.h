@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * SimRouter: the adaptor between the simulator and the product's router, AviGossipsub. The only file of
- * the simulator that includes the router: what it learns to do (scores, IDONTWANT, an outbound flag and
- * an address of each peer, signed peer records, validators) is joined here and nowhere else.
- *
- * A feature that the router has not yet is answered for by `sim_router_has`: what a scenario expects
- * of it is then reported as not run.
+ * the simulator that includes the router: what it learns to do is joined here and nowhere else.
  */
 #pragma once
 
@@ -68,13 +64,12 @@ typedef struct
 {
   guint64 received, delivered, duplicates, forwarded, invalid, queue_drops, limit_drops;
   guint64 iwant_recovered, broken_promises;
+  guint64 spared; /* copies not sent, for IDONTWANT */
   guint64 graylisted, offences, grafts_refused, px_told, px_taken;
 } SimRouterStatistics;
 
 /* What a node says of itself, signed: (transfer full) */
 GBytes    *sim_router_make_record  (AviKeyPair *identity);
-/* @feature: "score", "idontwant", "px", "validators" */
-gboolean   sim_router_has          (const char *feature);
 /* A parameter by name, as in a scenario's group [router]. FALSE: there is none of this name. */
 gboolean   sim_router_configure    (SimRouterConfig *config, const char *name, const char *value, GError **error);
 

@@ -60,7 +60,6 @@ static void
 sim_expectation_free (SimExpectation *self)
 {
   g_free (self->name);
-  g_free (self->needs);
   g_array_unref (self->bounds);
   g_free (self);
 }
@@ -255,11 +254,7 @@ sim_expectation_set (SimExpectation *self, const char *group, const char *key, c
     return sim_parse_time (value, &self->from, error);
   if (strcmp (key, "to") == 0)
     return sim_parse_time (value, &self->to, error);
-  if (strcmp (key, "needs") != 0)
-    return sim_expectation_add_bound (self, group, key, value, error);
-  g_free (self->needs);
-  self->needs = g_strdup (value);
-  return TRUE;
+  return sim_expectation_add_bound (self, group, key, value, error);
 }
 
 /* --- files --- */

@@ -74,7 +74,6 @@ typedef struct
 typedef struct
 {
   char    *name;
-  char    *needs;    /* a feature of the router; or NULL */
   gint64   from, to; /* of messages published in this time; totals are of the whole run */
   GArray  *bounds;   /* of SimBound */
 } SimExpectation;

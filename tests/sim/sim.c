@@ -365,6 +365,7 @@ sim_sum_statistics (Sim *self)
       sum.px_told += one.px_told;
       sum.px_taken += one.px_taken;
       sum.broken_promises += one.broken_promises;
+      sum.spared += one.spared;
     }
   return sum;
 }

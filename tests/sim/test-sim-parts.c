@@ -398,6 +398,7 @@ test_scenario_files (void)
   assert_file_refused ("[event a]\nat=3s\ndo=dance\n", "dance");
   assert_file_refused ("[expect a]\ndelivery-least=1\n", "delivery-least");
   assert_file_refused ("[expect a]\nhappiness-min=1\n", "happiness-min");
+  assert_file_refused ("[expect a]\nneeds=score\n", "needs");
   assert_file_refused ("[expect a]\nmedian-max=1\n", "no time");
   assert_file_refused ("nothing", "line");
 }
