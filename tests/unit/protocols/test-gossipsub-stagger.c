@@ -72,17 +72,23 @@ test_waits (Gossip *g, gconstpointer data)
   g_assert_cmpuint (gossip_statistics (g).forwarded, ==, 5);
 }
 
+/* Of the message that came last, said by that peer. */
+static void
+say_of_last (Gossip *g, guint peer, void (*say) (Gossip *, guint, ProtobufCBinaryData *, gsize))
+{
+  g_autoptr(GBytes) id = gossip_plain_id (NOBODY, g->seqno);
+  ProtobufCBinaryData ids[] = { gossip_binary (id) };
+
+  say (g, peer, ids, G_N_ELEMENTS (ids));
+}
+
 static void
 test_spared (Gossip *g, gconstpointer data)
 {
-  g_autoptr(GBytes) id = NULL;
-  ProtobufCBinaryData ids[1];
   guint waiting[2];
 
   begin (g, waiting);
-  id = gossip_plain_id (NOBODY, g->seqno);
-  ids[0] = gossip_binary (id);
-  gossip_say_idontwant (g, waiting[0], ids, 1);
+  say_of_last (g, waiting[0], gossip_say_idontwant);
   g->seqno--;
   gossip_say_message (g, waiting[1], NOBODY, "chat", large_text);
   gossip_wait (g, SECOND / 2);
@@ -94,14 +100,10 @@ test_spared (Gossip *g, gconstpointer data)
 static void
 test_asked_for (Gossip *g, gconstpointer data)
 {
-  g_autoptr(GBytes) id = NULL;
-  ProtobufCBinaryData ids[1];
   guint waiting[2];
 
   begin (g, waiting);
-  id = gossip_plain_id (NOBODY, g->seqno);
-  ids[0] = gossip_binary (id);
-  gossip_say_iwant (g, waiting[0], ids, 1);
+  say_of_last (g, waiting[0], gossip_say_iwant);
   g_assert_true (was_sent (g, waiting[0]));
   gossip_forget (g);
   gossip_wait (g, SECOND / 2);
@@ -172,22 +174,18 @@ test_other_author (Gossip *g, gconstpointer data)
 static void
 test_asked_order (Gossip *g, gconstpointer data)
 {
-  g_autoptr(GBytes) id = NULL;
-  ProtobufCBinaryData ids[1];
   g_autofree char *other = g_strnfill (LARGE + 1, 'x');
   guint n = 0;
 
   gossip_say_message (g, 1, NOBODY, "chat", large_text);
   gossip_say_message (g, 1, NOBODY, "chat", other);
   gossip_forget (g);
-  id = gossip_plain_id (NOBODY, g->seqno);
-  ids[0] = gossip_binary (id);
   for (guint i = 2; i <= 6; i++)
     {
       g_autofree char *first = g_strdup_printf ("%u message chat: <4000 bytes>", i);
       g_autofree char *second = g_strdup_printf ("%u message chat: <4001 bytes>", i);
 
-      gossip_say_iwant (g, i, ids, 1);
+      say_of_last (g, i, gossip_say_iwant);
       if (g->sent->len == 2)
         {
           g_assert_cmpstr (g->sent->pdata[0], ==, first);
