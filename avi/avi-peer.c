@@ -301,8 +301,8 @@ avi_peer_get_round_trip (AviPeer *self)
  * this device publishes, for its score is below `publish-threshold` of [property@Avi.Device:pubsub-params]. A line in
  * the log says which. What is dropped of others' messages mostly reaches it by another way.
  *
- * Returns: the messages since the peer came to be known; told at most once in a `heartbeat-interval`, which is a
- *   second unless [property@Avi.Device:pubsub-params] says otherwise
+ * Returns: the messages since the peer came to be known; told when its connection ends, and until then once in a
+ *   `heartbeat-interval` of [property@Avi.Device:pubsub-params], which is a second
  *
  * Since: 1.0
  */

@@ -402,6 +402,7 @@ avi_engine_end (AviEngine *self)
   /* What the swarm does not know: those with the handshake to do. */
   while (self->connections.length > 0)
     avi_connection_end (g_queue_peek_head (&self->connections), "this device stopped");
+  avi_pubsub_tell_counts (self->pubsub); /* of what did not go out before the connections ended */
   g_clear_pointer (&self->pubsub, avi_pubsub_free);
   g_clear_pointer (&self->swarm, avi_swarm_free);
   g_clear_pointer (&self->lan, avi_lan_free);

@@ -189,6 +189,13 @@ avi_pubsub_count (AviPubsub *self)
 }
 
 void
+avi_pubsub_tell_counts (AviPubsub *self)
+{
+  avi_pubsub_count (self);
+  avi_pubsub_count_topics (self);
+}
+
+void
 avi_pubsub_send (AviPubsub *self)
 {
   AviPeerId peer;
@@ -226,8 +233,7 @@ avi_pubsub_pump (AviPubsub *self)
   avi_pubsub_send (self);
   avi_pubsub_go_on (self);
   avi_pubsub_send (self);
-  avi_pubsub_count (self);
-  avi_pubsub_count_topics (self);
+  avi_pubsub_tell_counts (self);
   avi_pubsub_set_timer (self);
 }
 

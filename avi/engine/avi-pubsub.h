@@ -17,6 +17,8 @@ AviPubsub *avi_pubsub_new    (AviEngine *engine);
 /* What waits to be published goes to the router, room or not; what is held until somebody subscribes is dropped,
  * and who waits for subscribers is told that it is in vain. */
 void       avi_pubsub_stop   (AviPubsub *self);
+/* What the router counted so far is the core's to tell. */
+void       avi_pubsub_tell_counts (AviPubsub *self);
 void       avi_pubsub_free   (AviPubsub *self);
 
 /* @entry's main connection is new. @moved: the peer is the same running program as before, and what

@@ -239,7 +239,12 @@ avi_gossipsub_receive_unwanted (AviGossipsub *self, AviGossipsubPeer *peer, AviS
     peer->unwanted = avi_seen_cache_new (self->params.idontwant_ttl, self->params.max_idontwant_ids);
 
   avi_seen_cache_add (peer->unwanted, id, now);
-  if (avi_rpc_queue_drop (&peer->queue, id))
+  if (avi_stagger_waits (self->stagger, &id, peer->serial))
+    {
+      avi_stagger_drop (self->stagger, &id, peer->serial);
+      self->statistics.spared++;
+    }
+  else if (avi_rpc_queue_drop (&peer->queue, id))
     {
       self->statistics.spared++;
       avi_gossipsub_send (self, peer);

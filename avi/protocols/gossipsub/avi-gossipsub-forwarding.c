@@ -16,7 +16,7 @@ avi_gossipsub_spares (AviGossipsub *self, const AviGossipsubPeer *peer, const Av
 }
 
 static void
-avi_gossipsub_send_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message)
+avi_gossipsub_send_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message, gint64 now)
 {
   g_autoptr(GByteArray) id = g_byte_array_new ();
   g_autoptr(GByteArray) part = g_byte_array_new ();
@@ -28,6 +28,7 @@ avi_gossipsub_send_idontwant (AviGossipsub *self, AviGossipsubPeer *peer, AviGos
   if (!avi_rpc_queue_urgent (&peer->queue, AVI_SPAN (field->data, field->len)))
     self->statistics.queue_drops++;
   peer->ids_unwanted_by_us++;
+  avi_gossipsub_wake (self, now); /* the heartbeat counts anew */
   avi_gossipsub_send (self, peer);
 }
 
@@ -46,7 +47,7 @@ avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, const
       if (member->place == AVI_MEMBER_MESH && avi_gossipsub_peer_knows_idontwant (peer)
           && avi_gossipsub_spares (self, peer, message, now) && !avi_arrival_is_held_by (arrival, peer->serial)
           && peer->id_form != AVI_MESSAGE_ID_UNKNOWN && !avi_peer_id_equal (&peer->id, &message->fields.from))
-        avi_gossipsub_send_idontwant (self, peer, message);
+        avi_gossipsub_send_idontwant (self, peer, message, now);
     }
 }
 
@@ -176,22 +177,36 @@ avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviAr
     avi_gossipsub_stagger (self, message, n_served, delay, now);
 }
 
+/* Takes @staggered. */
+static void
+avi_gossipsub_end_waiting (AviGossipsub *self, AviStaggered *staggered, gint64 now)
+{
+  for (guint i = 0; i < staggered->peers->len; i++)
+    {
+      AviGossipsubPeer *peer = avi_gossipsub_find_serial (self, g_array_index (staggered->peers, guint64, i));
+
+      if (peer != NULL)
+        avi_gossipsub_send_staggered (self, peer, staggered->message, now);
+    }
+  avi_staggered_free (staggered);
+}
+
 void
 avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 until, gint64 now)
 {
   AviStaggered *staggered;
 
   while ((staggered = avi_stagger_take_due (self->stagger, until)) != NULL)
-    {
-      for (guint i = 0; i < staggered->peers->len; i++)
-        {
-          AviGossipsubPeer *peer = avi_gossipsub_find_serial (self, g_array_index (staggered->peers, guint64, i));
+    avi_gossipsub_end_waiting (self, staggered, now);
+}
 
-          if (peer != NULL)
-            avi_gossipsub_send_staggered (self, peer, staggered->message, now);
-        }
-      avi_staggered_free (staggered);
-    }
+void
+avi_gossipsub_hurry_topic (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now)
+{
+  AviStaggered *staggered;
+
+  while ((staggered = avi_stagger_take_of (self->stagger, AVI_SPAN_STRING (topic->name))) != NULL)
+    avi_gossipsub_end_waiting (self, staggered, now);
 }
 
 void

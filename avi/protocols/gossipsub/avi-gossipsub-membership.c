@@ -241,7 +241,7 @@ avi_gossipsub_unsubscribe (AviGossipsub *self, const char *name, gint64 now)
   if (topic == NULL || !topic->subscribed)
     return;
 
-  avi_gossipsub_hurry (self, now); /* others may hear of it from nobody else */
+  avi_gossipsub_hurry_topic (self, topic, now); /* others may hear of it from nobody else */
   for (guint i = 0; i < topic->members->len; i++)
     if (avi_gossipsub_member_is_in_mesh (topic->members->pdata[i], now))
       avi_gossipsub_prune (self, topic->members->pdata[i], self->params.unsubscribe_backoff, now);

@@ -523,7 +523,7 @@ avi_gossipsub_check_takers (AviGossipsub *self, AviGossipsubTopic *topic, const 
     {
       AviGossipsubMember *member = topic->members->pdata[i];
 
-      if (member->subscribed)
+      if (avi_gossipsub_is_addressed (self, member))
         avi_gossipsub_drop_message (self, member->peer, message, AVI_TOPIC_DROPPED_TOO_LARGE, now);
     }
   g_set_error (error, AVI_ERROR, AVI_ERROR_LIMIT,

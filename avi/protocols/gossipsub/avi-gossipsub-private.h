@@ -168,6 +168,8 @@ void avi_gossipsub_say_idontwant (AviGossipsub *self, AviGossipsubTopic *topic, 
 void avi_gossipsub_forward (AviGossipsub *self, AviGossipsubTopic *topic, const AviArrival *arrival, gint64 now);
 /* What was to wait @until then, to those who still are to have it. */
 void                avi_gossipsub_forward_staggered (AviGossipsub *self, gint64 until, gint64 now);
+/* Likewise of one topic, whenever it was to go. */
+void                avi_gossipsub_hurry_topic   (AviGossipsub *self, AviGossipsubTopic *topic, gint64 now);
 /* The peer's IWANT is answered; after what its author said earlier, where that waits for the peer. */
 void                avi_gossipsub_send_asked_for (AviGossipsub *self, AviGossipsubPeer *peer, AviGossipMessage *message,
                                                   gint64 now);

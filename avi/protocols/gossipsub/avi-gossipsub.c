@@ -302,7 +302,6 @@ avi_gossipsub_drop_message (AviGossipsub *self, AviGossipsubPeer *peer, const Av
     {
       self->statistics.queue_drops++;
       peer->drops.queue++;
-      avi_gossipsub_found_slow (self, peer, now);
     }
   else if (why == AVI_TOPIC_DROPPED_TOO_LARGE)
     {
@@ -327,6 +326,8 @@ avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 
   dropped->n_gossip = 0;
   if (dropped->messages->len == 0)
     return;
+  if (!peer->leaves)
+    avi_gossipsub_found_slow (self, peer, now);
   for (guint i = 0; i < dropped->messages->len; i++)
     avi_gossipsub_drop_message (self, peer, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE, now);
   g_ptr_array_set_size (dropped->messages, 0);
@@ -348,7 +349,10 @@ avi_gossipsub_end_queueing (AviGossipsub *self, AviGossipsubPeer *peer, const Av
 {
   avi_gossipsub_count_dropped (self, peer, now);
   if (!queued)
-    avi_gossipsub_drop_message (self, peer, message, AVI_TOPIC_DROPPED_QUEUE, now);
+    {
+      avi_gossipsub_found_slow (self, peer, now);
+      avi_gossipsub_drop_message (self, peer, message, AVI_TOPIC_DROPPED_QUEUE, now);
+    }
   avi_gossipsub_send (self, peer);
   return queued;
 }
@@ -383,6 +387,7 @@ avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan f
 void
 avi_gossipsub_drop_queued (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
+  peer->leaves = TRUE;
   avi_rpc_queue_drop_all (&peer->queue, &self->dropped);
   avi_gossipsub_count_dropped (self, peer, now);
 }

@@ -39,7 +39,7 @@ avi_seen_cache_new (gint64 ttl, guint max)
 {
   AviSeenCache *self;
 
-  g_return_val_if_fail (ttl >= MS && ttl < G_MAXINT32 * MS && max <= 1u << 30, NULL);
+  g_return_val_if_fail (ttl >= MS && ttl < G_MAXINT32 * MS && max > 0 && max <= 1u << 30, NULL);
 
   self = g_new0 (AviSeenCache, 1);
   self->ttl = ttl;

@@ -184,6 +184,15 @@ avi_stagger_take_due (AviStagger *self, gint64 now)
   return first != NULL && first->due <= now ? avi_stagger_remove (self, first) : NULL;
 }
 
+AviStaggered *
+avi_stagger_take_of (AviStagger *self, AviSpan topic)
+{
+  for (GList *link = self->queue.head; link != NULL; link = link->next)
+    if (avi_span_equal (((AviStaggered *) link->data)->message->fields.topic, topic))
+      return avi_stagger_remove (self, link->data);
+  return NULL;
+}
+
 gint64
 avi_stagger_get_deadline (const AviStagger *self)
 {

@@ -35,6 +35,8 @@ void              avi_stagger_drop     (AviStagger *self, const AviMessageId *id
 AviGossipMessage *avi_stagger_take_for (AviStagger *self, const AviPeerId *author, guint64 peer);
 /* The next one whose time has come, with whoever still waits for it: (transfer full); NULL: none */
 AviStaggered     *avi_stagger_take_due (AviStagger *self, gint64 now);
+/* The first one on that topic, likewise. */
+AviStaggered     *avi_stagger_take_of      (AviStagger *self, AviSpan topic);
 /* G_MAXINT64: nothing is there. */
 gint64            avi_stagger_get_deadline (const AviStagger *self);
 guint             avi_stagger_get_size     (const AviStagger *self);

@@ -210,7 +210,6 @@ hold (AviDevice *device, const char *topic, const char *text, GError **error)
   return avi_device_publish_full (device, topic, data, AVI_PUBLISH_HOLD, error);
 }
 
-/* Published while nobody is there, it comes, in order, and before what is published then. */
 /* Each knows only the hub, which sends on one copy at once, the others after a tenth of a second. */
 static void
 test_hub_stops (void)
@@ -246,6 +245,7 @@ test_hub_stops (void)
   wait_until (n_heard == 3);
 }
 
+/* Published while nobody is there, it comes, in order, and before what is published then. */
 static void
 test_hold (void)
 {

@@ -287,6 +287,29 @@ test_awaited (PubsubFixture *fixture, gconstpointer data)
   g_assert_cmpint (get_number (after), ==, 1);
 }
 
+/* What waited for it is counted when there is nobody any more for whom it could. */
+static void
+test_stopped (PubsubFixture *fixture, gconstpointer data)
+{
+  g_autoptr(AviCall) waits = NULL;
+  g_autoptr(GPtrArray) later = g_ptr_array_new_with_free_func ((GDestroyNotify) avi_call_unref);
+
+  pubsub_fixture_say_subscription (fixture);
+  make_deaf (fixture, 0);
+  waits = publish_until_one_waits (fixture);
+  pass (fixture, STALL);
+  for (guint i = 0; i < 8; i++)
+    {
+      g_ptr_array_add (later, publish (fixture, "<later>", MESSAGE, 0));
+      core_fixture_settle (&fixture->under_test);
+    }
+  g_assert_cmpuint (count (fixture, AVI_TOPIC_DROPPED_QUEUE), ==, 0);
+  core_fixture_stop (&fixture->under_test);
+  g_assert_cmpuint (count (fixture, AVI_TOPIC_DROPPED_QUEUE), >, 0);
+  g_assert_cmpuint (core_fixture_count (&fixture->under_test, "sends-dropped"), ==,
+                    count (fixture, AVI_TOPIC_DROPPED_QUEUE));
+}
+
 /* It reads, but its window stays full. */
 static void
 test_no_window (PubsubFixture *fixture, gconstpointer data)
@@ -459,6 +482,7 @@ main (int argc, char **argv)
   ADD ("what is held may be cancelled", test_hold_cancelled);
   ADD ("what is held is heard here at once", test_hold_local);
   ADD ("a publisher waits until the sockets have it, for a second at most, once", test_awaited);
+  ADD ("what does not go out before a stop is counted", test_stopped);
   ADD ("a publisher waits for who grants no window no longer than for who does not read", test_no_window);
   ADD ("a publisher that waits in vain is told", test_awaited_in_vain);
   ADD ("one of three that does not read costs the others one second, once, and a bounded amount", test_one_of_three);

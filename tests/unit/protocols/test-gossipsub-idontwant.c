@@ -173,6 +173,24 @@ test_said_limit (Gossip *g, gconstpointer data)
   g_assert_cmpuint (gossip_count_sent (g, "2 idontwant"), ==, 1);
 }
 
+/* Though nothing comes of the messages that the heartbeat would be kept for. */
+static void
+test_said_again (Gossip *g, gconstpointer data)
+{
+  g->router->params.max_idontwant_ids = 2;
+  avi_gossipsub_set_topic_flags (g->router, "chat", AVI_GOSSIPSUB_TOPIC_VALIDATED);
+  add (g, 1, AVI_GOSSIPSUB_PROTOCOL_1_2);
+  add (g, 2, AVI_GOSSIPSUB_PROTOCOL_1_2);
+  gossip_wait (g, 20 * SECOND);
+  for (guint i = 0; i < 6; i++)
+    {
+      gossip_say_message (g, 1, 9, "chat", large_text);
+      avi_gossipsub_validated (g->router, g_array_index (g->asked, guint64, i), AVI_GOSSIPSUB_IGNORE, g->now);
+      g_assert_cmpuint (gossip_count_sent (g, "2 idontwant"), ==, 1);
+      gossip_wait (g, 5 * SECOND);
+    }
+}
+
 /* Ids of no form that we know, and those of messages that nobody has. */
 static void
 test_odd (Gossip *g, gconstpointer data)
@@ -246,6 +264,7 @@ main (int argc, char **argv)
   ADD ("it is remembered for some seconds", test_forgotten);
   ADD ("and so many per heartbeat", test_limit);
   ADD ("nor do we say more", test_said_limit);
+  ADD ("until the next heartbeat", test_said_again);
   ADD ("ids of no form, or of no message, do nothing", test_odd);
   ADD ("what a peer asks for it is sent all the same", test_iwant);
   ADD ("the first RPC of a stream says that we have no extensions", test_extensions);

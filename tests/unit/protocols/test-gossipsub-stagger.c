@@ -273,6 +273,35 @@ test_left (Gossip *g, gconstpointer data)
 }
 
 static void
+test_left_another (Gossip *g, gconstpointer data)
+{
+  guint waiting[2];
+
+  avi_gossipsub_subscribe (g->router, "news", g->now);
+  begin (g, waiting);
+  avi_gossipsub_unsubscribe (g->router, "news", g->now);
+  g_assert_cmpuint (gossip_count_sent (g, "message"), ==, 0);
+  gossip_wait (g, WAIT);
+  g_assert_cmpuint (gossip_count_sent (g, "message"), ==, 2);
+}
+
+/* However soon its word is forgotten. */
+static void
+test_short_memory (Gossip *g, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (500000, 'x');
+
+  g->router->params.idontwant_ttl = 100 * 1000;
+  gossip_say_message (g, 1, NOBODY, "chat", text);
+  gossip_forget (g);
+  for (guint i = 2; i <= 6; i++)
+    say_of_last (g, i, gossip_say_idontwant);
+  gossip_wait (g, SECOND / 2);
+  g_assert_cmpuint (gossip_count_sent (g, "message"), ==, 0);
+  g_assert_cmpuint (gossip_statistics (g).spared, ==, 2);
+}
+
+static void
 test_hurry (Gossip *g, gconstpointer data)
 {
   guint waiting[2];
@@ -419,6 +448,7 @@ test_told (Gossip *g, gconstpointer data)
   gossip_publish (g, "chat", large_text);
   avi_gossipsub_remove_peer (g->router, gossip_id (4), g->now);
   gossip_assert_told (g, "1 0 0 did not go to 4; 5 subscribe to chat");
+  g_assert_cmpint (g->router->slow_until, ==, 0); /* to go is not to be slow */
   gossip_wait (g, SECOND);
   gossip_assert_told (g, "0 0 1 did not go to 3; 0 1 0 did not go to 2");
 
@@ -461,7 +491,9 @@ main (int argc, char **argv)
   ADD ("who is gone from the mesh gets none", set_up, test_gone);
   ADD ("nor by what its author says elsewhere", set_up, test_gone_elsewhere);
   ADD ("who waits when we leave gets it then", set_up, test_left);
+  ADD ("but not when we leave another topic", set_up, test_left_another);
   ADD ("or when we stop", set_up, test_hurry);
+  ADD ("who has said that it has it is not sent it when that is forgotten", set_up, test_short_memory);
   ADD ("what is not signed is in no order", set_up, test_unsigned);
   ADD ("nobody waits for what another says", set_up, test_other_author);
   ADD ("who asks for what it waits for gets what its author said before, too", set_up, test_asked_order);
