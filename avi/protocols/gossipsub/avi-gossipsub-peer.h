@@ -78,7 +78,6 @@ struct _AviGossipsubPeer
   guint                answers_refused; /* of messages that it was given often enough */
   guint                offences;        /* flags */
   gboolean             found_slow;
-  gboolean             leaves;          /* what does not go to it now says nothing of it */
 
   AviPeerDrops         drops;           /* told by the heartbeat */
   /* µs; until then it counts as slow. */

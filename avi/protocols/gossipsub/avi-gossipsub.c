@@ -316,6 +316,17 @@ avi_gossipsub_drop_message (AviGossipsub *self, AviGossipsubPeer *peer, const Av
   avi_gossipsub_wake (self, now); /* the heartbeat tells it */
 }
 
+/* What was taken out of the peer's queue. */
+static void
+avi_gossipsub_drop_taken (AviGossipsub *self, AviGossipsubPeer *peer, AviTopicCount why, gint64 now)
+{
+  GPtrArray *messages = self->dropped.messages;
+
+  for (guint i = 0; i < messages->len; i++)
+    avi_gossipsub_drop_message (self, peer, messages->pdata[i], why, now);
+  g_ptr_array_set_size (messages, 0);
+}
+
 /* Whatever made room on the peer's queue. */
 static void
 avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
@@ -324,13 +335,9 @@ avi_gossipsub_count_dropped (AviGossipsub *self, AviGossipsubPeer *peer, gint64 
 
   self->statistics.queue_drops += dropped->n_gossip;
   dropped->n_gossip = 0;
-  if (dropped->messages->len == 0)
-    return;
-  if (!peer->leaves)
+  if (dropped->messages->len > 0)
     avi_gossipsub_found_slow (self, peer, now);
-  for (guint i = 0; i < dropped->messages->len; i++)
-    avi_gossipsub_drop_message (self, peer, dropped->messages->pdata[i], AVI_TOPIC_DROPPED_QUEUE, now);
-  g_ptr_array_set_size (dropped->messages, 0);
+  avi_gossipsub_drop_taken (self, peer, AVI_TOPIC_DROPPED_QUEUE, now);
 }
 
 static gboolean
@@ -387,20 +394,15 @@ avi_gossipsub_send_gossip (AviGossipsub *self, AviGossipsubPeer *peer, AviSpan f
 void
 avi_gossipsub_drop_queued (AviGossipsub *self, AviGossipsubPeer *peer, gint64 now)
 {
-  peer->leaves = TRUE;
   avi_rpc_queue_drop_all (&peer->queue, &self->dropped);
-  avi_gossipsub_count_dropped (self, peer, now);
+  avi_gossipsub_drop_taken (self, peer, AVI_TOPIC_DROPPED_QUEUE, now);
 }
 
 void
 avi_gossipsub_drop_larger (AviGossipsub *self, AviGossipsubPeer *peer, gsize max, gint64 now)
 {
-  GPtrArray *messages = self->dropped.messages;
-
   avi_rpc_queue_drop_larger (&peer->queue, max, &self->dropped);
-  for (guint i = 0; i < messages->len; i++)
-    avi_gossipsub_drop_message (self, peer, messages->pdata[i], AVI_TOPIC_DROPPED_TOO_LARGE, now);
-  g_ptr_array_set_size (messages, 0);
+  avi_gossipsub_drop_taken (self, peer, AVI_TOPIC_DROPPED_TOO_LARGE, now);
   avi_gossipsub_send (self, peer);
 }
 
